@@ -1,0 +1,109 @@
+"""Canonical JSON bytes and digests: the only place that hashes.
+
+Called wherever two documents are compared or a content is named. Says nothing about what a document means.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+# Finds what may be a float in JSON text; a hit inside a string only costs the slower way.
+_MAYBE_FLOAT = re.compile(r"[\[:,]-?\d+(?:\.|e|E)|^-?\d+(?:\.|e|E)")
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """JSON of `value` as UTF-8: keys sorted by code point, no spaces, shortest escapes, floats as in RFC 8785.
+
+    Raises ValueError for NaN and infinities, TypeError for what JSON cannot carry.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    if _MAYBE_FLOAT.search(text):
+        text = _dumps_with_floats(value)
+    return text.encode("utf-8")
+
+
+def sha256_hex(data: bytes) -> str:
+    """64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_stream(chunks: Iterable[bytes]) -> str:
+    """64 hex digits over all chunks."""
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+    return state.hexdigest()
+
+
+def digest_bytes(data: bytes) -> str:
+    """`sha256:<64 hex>`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest_document(value: Any) -> str:
+    """`sha256:<64 hex>` over the canonical JSON of `value`."""
+    return digest_bytes(canonical_bytes(value))
+
+
+def keyed_digest(key: bytes, data: bytes) -> str:
+    """HMAC-SHA-256 as `hmac-sha256:<64 hex>`: names a secret value without giving it away."""
+    return "hmac-sha256:" + hmac.new(key, data, hashlib.sha256).hexdigest()
+
+
+def git_blob_id(data: bytes, *, algorithm: str = "sha1") -> str:
+    """The object id that git gives a blob with this content, without filters; `algorithm` is sha1 or sha256."""
+    state = hashlib.new(algorithm, usedforsecurity=False)
+    state.update(b"blob %d\0" % len(data))
+    state.update(data)
+    return state.hexdigest()
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy of a JSON value in which no map has a null member; list elements stay."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def float_text(value: float) -> str:
+    """A finite float as RFC 8785 writes it (like ECMAScript): 1.0 -> 1, 1e-07 -> 1e-7, 1e16 -> 10000000000000000."""
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("not a finite number")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, exponent = f"{abs(value)!r}e0".split("e")[:2]
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + int(exponent) - (len(whole + fraction) - len(digits))
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    power = point - 1
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{'+' if power > 0 else '-'}{abs(power)}"
+
+
+def _dumps_with_floats(value: Any) -> str:
+    if isinstance(value, float):
+        return float_text(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_text(key)}:{_dumps_with_floats(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_dumps_with_floats(item) for item in value) + "]"
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

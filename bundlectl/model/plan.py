@@ -1,0 +1,196 @@
+"""A plan: a finished value that holds everything a reviewer saw (D5).
+
+Made by planning.planner, saved by state.plan_file, shown by render, walked by operations.apply. Pure data: a plan
+does not know how to print, load or apply itself. Documents: model.codec, schema `plan`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from bundlectl.model.backend import BackendIdentity
+from bundlectl.model.location import FieldPath, SourceSpan
+
+FORMAT = "bundlectl.plan/v1"
+
+
+class Action(StrEnum):
+    """What happens to one job."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    RENAME = "rename"
+    REPLACE = "replace"
+    DELETE = "delete"
+    FORGET = "forget"  # dropped from state, the job is already gone
+
+
+class Verdict(StrEnum):
+    """What a differing field is."""
+
+    CHANGE = "change"  # the bundle says something else than what was deployed
+    DRIFT = "drift"  # the backend says something else than what was deployed
+    CONFLICT = "conflict"  # both, and differently
+    BOTH = "both"  # both changed to the same value
+    DEFAULT = "default"  # filled in by the backend
+    SUPPRESSED = "suppressed"  # not a difference by rule
+
+
+# A side of a field that has no value; left out of documents.
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__bool__": lambda self: False})()
+
+
+class FieldChange(NamedTuple):
+    """One differing field, also when suppressed."""
+
+    path: FieldPath
+    verdict: Verdict
+    recorded: Any = ABSENT
+    desired: Any = ABSENT
+    observed: Any = ABSENT
+    reason: str | None = None  # backend_default, unordered, ... : rows of planning.field_table
+    span: SourceSpan | None = None
+    sensitive: bool = False
+
+
+class CodeRef(NamedTuple):
+    """How a job's code changes: snapshot before and after, and the changed files that the job names."""
+
+    old: str | None
+    new: str | None
+    direct: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One job's part of a plan."""
+
+    address: str  # resources.jobs.<key>
+    action: Action
+    id: str | None = None  # on the backend; None for a create
+    reason: str | None = None  # why, in words: "no longer in the bundle", "gone from the backend"
+    renamed_from: str | None = None  # old key
+    destructive: bool = False
+    forces_replace: tuple[str, ...] = ()  # field paths
+    depends_on: tuple[str, ...] = ()  # addresses that must be applied first
+    fields: tuple[FieldChange, ...] = ()
+    code: CodeRef | None = None  # None when the job's code stays
+    desired: Mapping[str, Any] | None = None  # job document; None for delete and forget
+    observed: Mapping[str, Any] | None = None  # what the backend holds, if read
+    spec_digest: str | None = None  # sha256:<hex> of `desired`
+    span: SourceSpan | None = None
+    active_runs: int | None = None  # None: not asked
+
+
+class CodeFile(NamedTuple):
+    """One changed file of the snapshot. Line counts are None for binary and very large files."""
+
+    path: str
+    status: str  # added, modified, removed, mode
+    old: str | None  # blob id
+    new: str | None
+    added: int | None = None
+    removed: int | None = None
+
+
+class Guard(NamedTuple):
+    """A refusal that is built in, as a plan shows it."""
+
+    guard: str  # destructive, dirty, rewind, branch, hold, protected, capability, ...
+    code: str  # BND3xx
+    summary: str
+    addresses: tuple[str, ...] = ()
+    override: str | None = None  # the flag; None when nothing overrides it
+    hint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSource:
+    """Where the desired state was read."""
+
+    commit: str | None
+    tree: str | None
+    ref: str | None = None
+    remote: str | None = None
+    dirty: bool = False
+    root: str = ""  # bundle root below the top of the tree
+    working_tree: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanBase:
+    """The recorded state that the plan was made against; each part is an assertion at apply."""
+
+    state_ref: str
+    state_tip: str | None  # None: nothing deployed yet, which is asserted too
+    lineage: str | None
+    serial: int
+    deployment: str | None = None
+    commit: str | None = None
+
+    @property
+    def expect(self) -> str:
+        """`absent` on a first deployment, else `recorded`."""
+        return "recorded" if self.state_tip else "absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a deploy would do. `digest` covers the whole document, `changes_digest` only what would change."""
+
+    tool_version: str
+    created: str  # RFC 3339
+    expires: str
+    bundle: str
+    target: str
+    source: PlanSource
+    snapshot: str | None  # sha256:<hex>
+    config_digest: str
+    base: PlanBase
+    backend: BackendIdentity
+    observed: str  # read, partial, not_read
+    complete: bool  # False: cannot be applied
+    changes: tuple[Change, ...]  # in apply order: each after what it depends on, deletes last
+    code: tuple[CodeFile, ...] = ()
+    artifacts: tuple[Mapping[str, Any], ...] = ()
+    variables: tuple[Mapping[str, Any], ...] = ()  # invoker's: name, origin, digest
+    guards: tuple[Guard, ...] = ()
+    drift: tuple["DriftedJob", ...] = ()
+    unchanged: int = 0
+    not_selected: int = 0
+    debt: tuple[str, ...] = ()
+    code_only: bool = False  # the snapshot changes and no job uses it: recorded by a deploy
+    changes_digest: str = ""
+    digest: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """True when a deploy would change no job. A new commit alone is no change."""
+        return not self.changes
+
+
+class DriftedJob(NamedTuple):
+    """A job that differs on the backend from what was deployed, with the fields."""
+
+    address: str
+    gone: bool
+    fields: tuple[FieldChange, ...]
+
+
+def count(plan: Plan) -> Mapping[str, int]:
+    """The plan's `summary`: how many of each action, and of drifted and conflicting fields."""
+    totals = {action.value: 0 for action in Action}
+    conflicts = 0
+    for change in plan.changes:
+        totals[change.action.value] += 1
+        conflicts += sum(item.verdict is Verdict.CONFLICT for item in change.fields)
+    drifted = sum(max(1, len(job.fields)) for job in plan.drift)
+    return {
+        **totals,
+        "unchanged": plan.unchanged,
+        "not_selected": plan.not_selected,
+        "drift": drifted,
+        "conflict": conflicts,
+        "code_files": len(plan.code),
+    }
