@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 # Finds what may be a float in JSON text; a hit inside a string only costs the slower way.
-_MAYBE_FLOAT = re.compile(r"[\[:,]-?\d+(?:\.|e|E)|^-?\d+(?:\.|e|E)")
+# A value of a map follows `":`; the colon alone would be found in `sha256:5e...`.
+_MAYBE_FLOAT = re.compile(r'(?:":|[\[,])-?\d+(?:\.|e|E)|^-?\d+(?:\.|e|E)')
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -55,10 +56,21 @@ def keyed_digest(key: bytes, data: bytes) -> str:
 
 def git_blob_id(data: bytes, *, algorithm: str = "sha1") -> str:
     """The object id that git gives a blob with this content, without filters; `algorithm` is sha1 or sha256."""
+    return git_object_id("blob", len(data), (data,), algorithm=algorithm)
+
+
+def git_object_id(kind: str, size: int, chunks: Iterable[bytes], *, algorithm: str = "sha1") -> str:
+    """The id of a git object (`kind`: blob, tree, commit) of `size` bytes, given piece by piece."""
     state = hashlib.new(algorithm, usedforsecurity=False)
-    state.update(b"blob %d\0" % len(data))
-    state.update(data)
+    state.update(b"%s %d\0" % (kind.encode("ascii"), size))
+    for chunk in chunks:
+        state.update(chunk)
     return state.hexdigest()
+
+
+def git_checksum(data: bytes, *, algorithm: str = "sha1") -> bytes:
+    """The raw checksum that git puts at the end of its own files, such as a pack."""
+    return hashlib.new(algorithm, data, usedforsecurity=False).digest()
 
 
 def without_nulls(value: Any) -> Any:

@@ -4,8 +4,10 @@ Called by git.command and by the engine's environment builder. Tasks are started
 """
 
 import os
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +24,10 @@ class ProcessTimeout(Exception):
     """The child did not end in time and was killed with its whole group."""
 
 
+class OutputTooLarge(Exception):
+    """The child wrote more than it may and was killed with its whole group."""
+
+
 def run(
     arguments: Sequence[str],
     *,
@@ -29,11 +35,13 @@ def run(
     folder: str | None = None,
     stdin: bytes | None = None,
     timeout_s: float = 120.0,
+    max_output: int | None = None,
 ) -> Completed:
     """Runs one process in its own group and waits for it.
 
-    Raises FileNotFoundError when the program is missing, ProcessTimeout after `timeout_s` seconds. On an interrupt
-    the group is killed before the interrupt goes on.
+    Raises FileNotFoundError when the program is missing, ProcessTimeout after `timeout_s` seconds, OutputTooLarge
+    when stdout and stderr together pass `max_output` bytes. On an interrupt the group is killed before the interrupt
+    goes on.
     """
     child = subprocess.Popen(
         list(arguments),
@@ -45,14 +53,17 @@ def run(
         start_new_session=True,
     )
     try:
-        stdout, stderr = child.communicate(stdin, timeout=timeout_s)
+        if max_output is None:
+            stdout, stderr = child.communicate(stdin, timeout=timeout_s)
+        else:
+            stdout, stderr = _exchange(child, stdin or b"", timeout_s, max_output)
     except subprocess.TimeoutExpired:
         kill_group(child.pid)
-        child.communicate()
+        _close(child)
         raise ProcessTimeout(f"{arguments[0]} did not end within {timeout_s:g} s") from None
     except BaseException:
         kill_group(child.pid)
-        child.communicate()
+        _close(child)
         raise
     return Completed(child.returncode, stdout, stderr)
 
@@ -63,3 +74,56 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
+
+
+def _exchange(child: "subprocess.Popen[bytes]", stdin: bytes, timeout_s: float, max_output: int) -> tuple[bytes, bytes]:
+    """Feeds and drains a child; like communicate, but stops at `max_output` bytes instead of filling the memory."""
+    assert child.stdout is not None and child.stderr is not None
+    deadline = time.monotonic() + timeout_s
+    taken: dict[int, list[bytes]] = {child.stdout.fileno(): [], child.stderr.fileno(): []}
+    out, err = taken
+    left = memoryview(stdin)
+    room = max_output
+    with selectors.DefaultSelector() as selector:
+        for descriptor in taken:
+            selector.register(descriptor, selectors.EVENT_READ)
+        if child.stdin is not None:
+            os.set_blocking(child.stdin.fileno(), False)
+            selector.register(child.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            ready = selector.select(deadline - time.monotonic())
+            if not ready and time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(child.args, timeout_s)
+            for key, _ in ready:
+                if key.fd in taken:
+                    chunk = os.read(key.fd, 1 << 20)
+                    room -= len(chunk)
+                    if room < 0:
+                        raise OutputTooLarge(f"more than {max_output} bytes of output")
+                    if chunk:
+                        taken[key.fd].append(chunk)
+                    else:
+                        selector.unregister(key.fd)
+                    continue
+                assert child.stdin is not None
+                try:
+                    left = left[os.write(key.fd, left[: 1 << 16]) :]
+                except BrokenPipeError:
+                    left = left[:0]  # the child needs no more; its exit code says why
+                if not left:
+                    selector.unregister(key.fileobj)
+                    child.stdin.close()
+    child.wait(max(0.0, deadline - time.monotonic()))
+    _close(child)
+    return b"".join(taken[out]), b"".join(taken[err])
+
+
+def _close(child: "subprocess.Popen[bytes]") -> None:
+    """Reaps a child that ended or was killed, and closes its pipes."""
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None and not pipe.closed:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue  # bytes that the child did not take

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from bundlectl.base.digest import sha256_hex
 from bundlectl.model.backend import BackendIdentity
+
+
+def ownership_id(lineage: str, target: str, key: str) -> str:
+    """The id that a job created for (lineage, target, key) carries on its backend: `b1-` and 40 hex digits.
+
+    Derived, so that a recoverer finds what a dead writer created without having been told. A renamed job keeps its
+    old one (DeployedJob.own).
+    """
+    return "b1-" + sha256_hex("\0".join(("bundlectl/1", lineage, target, key)).encode("utf-8"))[:40]
 
 
 class DeployedJob(NamedTuple):
@@ -93,6 +103,8 @@ class Deployment:
     protection: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # "target" or job key -> {since, by}
     hold: Mapping[str, Any] | None = None
     debt: tuple[str, ...] = ()  # keys left out of the last deployment
+    snoozes: Mapping[str, Any] = field(default_factory=dict)  # kept as they are; written by later versions
+    previous: str | None = None  # tip of the chain that was compacted into this one
 
 
 class HistoryEntry(NamedTuple):

@@ -20,7 +20,7 @@
 Raised anywhere below cli; caught only by cli.boundary and around a single backend call.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bundlectl.model.diagnostic import Diagnostic, Severity
 
@@ -46,6 +46,8 @@ class BundlectlError(Exception):
         self.detail = detail
         self.hint = hint
         self.diagnostics = tuple(diagnostics)
+        # Set by whoever read the files that the findings point into, so that lines can be shown.
+        self.read_source: Callable[[str], bytes | None] | None = None
 
     def as_diagnostic(self) -> Diagnostic:
         """The error as one finding, for the renderers."""

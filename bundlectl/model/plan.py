@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bundlectl.model.backend import BackendIdentity
-from bundlectl.model.location import FieldPath, SourceSpan
+from bundlectl.model.diagnostic import Diagnostic
+from bundlectl.model.location import FieldPath, Keyed, SourceSpan
 
 FORMAT = "bundlectl.plan/v1"
 
@@ -116,6 +117,7 @@ class PlanSource:
     dirty: bool = False
     root: str = ""  # bundle root below the top of the tree
     working_tree: bool = False
+    dirty_paths: tuple[str, ...] = ()  # what differs from the commit; empty when clean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +130,9 @@ class PlanBase:
     serial: int
     deployment: str | None = None
     commit: str | None = None
+    snapshot: str | None = None  # sha256:<hex> of the code that is deployed
+    at: str | None = None  # when that deployment ended, RFC 3339, if known
+    by: str | None = None  # who made it, if known
 
     @property
     def expect(self) -> str:
@@ -159,7 +164,10 @@ class Plan:
     drift: tuple["DriftedJob", ...] = ()
     unchanged: int = 0
     not_selected: int = 0
-    debt: tuple[str, ...] = ()
+    debt: tuple[str, ...] = ()  # addresses that an earlier deployment left out
+    holds: tuple[Mapping[str, Any], ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()  # findings that came up while planning
+    not_read: str | None = None  # why the backend was not asked, or only in part
     code_only: bool = False  # the snapshot changes and no job uses it: recorded by a deploy
     changes_digest: str = ""
     digest: str = ""
@@ -194,3 +202,20 @@ def count(plan: Plan) -> Mapping[str, int]:
         "conflict": conflicts,
         "code_files": len(plan.code),
     }
+
+
+HIDDEN_TEXT = "(sensitive)"  # what people see in place of a secret
+
+# Names of fields, parameters and variables whose values are never shown. References to secrets are no secrets.
+_SECRET_NAMES = ("password", "passwd", "token", "secret", "private_key", "access_key", "api_key", "credential")
+
+
+def is_sensitive(path: FieldPath, value: Any) -> bool:
+    """Whether the value at `path` has to be hidden in plans: a plain text whose field name says that it is secret."""
+    if not isinstance(value, str) or not value or value.startswith(("{{secrets/", "${")):
+        return False
+    step = path[-1] if path else ""
+    if step == "default" and len(path) > 1 and isinstance(path[-2], Keyed):
+        step = path[-2]
+    name = step.value if isinstance(step, Keyed) and step.field == "name" else step
+    return isinstance(name, str) and name.lower().rstrip("s").endswith(_SECRET_NAMES)
