@@ -1,0 +1,72 @@
+"""Writes the published JSON Schemas, schemas/<kind>/v1.json: `python -m bundlectl.schema.export [--check]`.
+
+Run by `make schemas`; a test runs the check. The bundle and job schemas come from the models, those of documents from
+the shapes beside them.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bundlectl.base.files import write_atomic
+from bundlectl.base.resources import resource_folder
+from bundlectl.schema import manifests, plan_document, results
+from bundlectl.schema.bundle_schema import bundle_schema, job_schema
+from bundlectl.schema.derive import tables
+from bundlectl.schema.shapes import Schema
+
+KINDS: Mapping[str, Callable[[], Schema]] = {
+    "bundle": lambda: bundle_schema(tables()),
+    "job": lambda: job_schema(tables()),
+    "plan": plan_document.plan,
+    "deployment": manifests.deployment,
+    "run-manifest": manifests.run_manifest,
+    "events": results.events,
+    "diagnostics": results.diagnostics,
+    "error": results.error,
+    "deploy": results.deploy,
+    "run": results.run,
+    "runs": results.runs,
+    "history": results.history,
+    "summary": results.summary,
+    "init": results.init,
+}
+
+
+def rendered() -> dict[str, str]:
+    """Every schema as the text of its file, by path below the folder of schemas."""
+    return {f"{kind}/v1.json": json.dumps(make(), indent=1, ensure_ascii=True) + "\n" for kind, make in KINDS.items()}
+
+
+def stale(folder: Path) -> list[str]:
+    """Paths below `folder` that are missing, differ, or belong to no kind."""
+    wanted = rendered()
+    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.json")}
+    differing = [name for name, text in wanted.items() if name not in there or there[name].read_text("utf-8") != text]
+    return sorted({*differing, *(there.keys() - wanted.keys())})
+
+
+def write(folder: Path) -> None:
+    """Writes every schema. Raises OSError."""
+    for name, text in rendered().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text.encode("ascii"), mode=0o644)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: 0 when the files are written, or with --check when they are fresh; else 1."""
+    parser = argparse.ArgumentParser(prog="python -m bundlectl.schema.export", description="Writes the JSON Schemas.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is not fresh")
+    parser.add_argument("--folder", type=Path, default=None, help="folder of the schemas")
+    options = parser.parse_args(arguments)
+    folder = options.folder or resource_folder("schemas")
+    if not options.check:
+        write(folder)
+        return 0
+    return 1 if stale(folder) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
