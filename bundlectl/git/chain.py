@@ -1,0 +1,224 @@
+"""An append-only chain of commits on one ref, advanced only by compare-and-swap.
+
+The mechanism under state, runs and code: they say what a commit holds, this says how it gets there. Nothing is ever
+rewritten; a conflict is reported, never resolved here.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bundlectl.base.clock import Clock, SystemClock
+from bundlectl.base.digest import sha256_hex
+from bundlectl.base.files import locked, make_private_folder
+from bundlectl.base.process import Completed
+from bundlectl.git.command import GitTimeout, complaint, failure
+from bundlectl.git.objects import read_objects
+from bundlectl.git.pack import DURABLE, Item, item, write_items
+from bundlectl.git.repository import Repository
+from bundlectl.model.errors import LeaseHeld, RepositoryError
+
+_AUTHOR = "bundlectl <bundlectl@localhost>"
+_FILE_SYSTEM = "BND623"
+
+# A lock file of git's that is older than this, and that no process has open, was left by one that was killed.
+STALE_LOCK_S = 60
+
+_LOCK_EXISTS = b".lock': File exists"
+
+_WALK = ("rev-list", "--first-parent", "--no-commit-header", "--format=%H %T %P%n%B%x00")
+
+_MAX_NAME = 200
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+class Committed(NamedTuple):
+    """The ref now holds this commit."""
+
+    version: str
+
+
+class Conflict(NamedTuple):
+    """Somebody else's commit is the tip; nothing was changed. None: the ref is gone."""
+
+    tip: str | None
+
+
+class Unknown(NamedTuple):
+    """No report came back: the commit may be the tip. To be given to `resolve`, never taken for a failure."""
+
+    version: str
+    expected: str | None
+
+
+class Link(NamedTuple):
+    """One commit of a chain."""
+
+    version: str
+    parents: tuple[str, ...]
+    tree: str
+    message: str
+
+
+def encode_name(text: str) -> str:
+    """Any text as one component of a ref, or a file name: never an option, a path or a `.lock`.
+
+    `A-Z a-z 0-9 _ -` stay, every other byte of UTF-8 is `%XX`, and so is a leading `-`. Over 200 bytes: the first
+    150 and `%` with 40 hex digits of the sha256.
+    """
+    raw = text.encode("utf-8")
+    encoded = "".join(
+        chr(byte) if byte in _PLAIN and not (at == 0 and byte == 0x2D) else f"%{byte:02X}"
+        for at, byte in enumerate(raw)
+    )
+    if len(encoded) <= _MAX_NAME:
+        return encoded
+    return f"{encoded[:150]}%{sha256_hex(raw)[:40]}"
+
+
+class Chain:
+    """The commits on `ref` of one repository, which need not exist yet."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        ref: str,
+        *,
+        clock: Clock | None = None,
+        notify: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.ref = ref
+        self._repository = repository
+        self._git = repository.git
+        self._clock = clock or SystemClock()
+        self._notify = notify
+
+    def tip(self) -> str | None:
+        """Id of the newest commit; None when there is none. Raises RepositoryError."""
+        for _ in range(2):  # the first commit may be made between the two questions
+            found = read_objects(self._git, [self.ref])[0]
+            if found is not None:
+                return found.id
+            if not self._exists():
+                return None
+        raise RepositoryError(f"{self.ref} is damaged: it does not lead to a commit", hint="git fsck")
+
+    def append(
+        self, expected: str | None, tree: str, message: str, *, items: Sequence[Item] = ()
+    ) -> Committed | Conflict | Unknown:
+        """Makes a commit of `tree` the tip if the tip still is `expected` (None: no commit yet).
+
+        `items` are the objects of the tree that are new. Raises RepositoryError when nothing could be written,
+        LeaseHeld when a lock file of git's is in the way.
+        """
+        commit = self._commit(expected, tree, message)
+        write_items(self._git, [*items, commit], self._repository.algorithm)
+        return self._swap(Unknown(commit.id, expected))
+
+    def resolve(self, attempt: Unknown) -> Committed | Conflict | Unknown:
+        """Finds out what became of an attempt without a report, and makes it again if it did not land."""
+        tip = self.tip()
+        if tip is not None and (tip == attempt.version or self._repository.is_ancestor(attempt.version, tip)):
+            return Committed(attempt.version)
+        if tip != attempt.expected:
+            return Conflict(tip)
+        return self._swap(attempt)
+
+    def walk(self, limit: int | None = None) -> Iterator[Link]:
+        """The chain from its tip, newest first."""
+        count = [f"--max-count={limit}"] if limit is not None else []
+        done = self._git.attempt([*_WALK, *count, self.ref, "--"])
+        if done.code != 0:
+            tip = self.tip()
+            if tip is None:
+                return
+            done = self._git.attempt([*_WALK, *count, tip, "--"])  # the first commit was made meanwhile
+            if done.code != 0:
+                raise failure(_WALK, done)
+        for record in done.stdout.decode("utf-8", "replace").split("\0\n"):
+            if record:
+                head, _, message = record.partition("\n")
+                version, tree, *parents = head.split()
+                yield Link(version, tuple(parents), tree, message)
+
+    def _commit(self, parent: str | None, tree: str, message: str) -> Item:
+        when = f"{self._clock.now_ms() // 1000} +0000"
+        parents = f"parent {parent}\n" if parent else ""
+        text = f"tree {tree}\n{parents}author {_AUTHOR} {when}\ncommitter {_AUTHOR} {when}\n\n{message}"
+        return item("commit", text.encode("utf-8", "backslashreplace"), self._repository.algorithm)
+
+    def _swap(self, attempt: Unknown) -> Committed | Conflict | Unknown:
+        try:
+            folder = self._repository.git_dir / "bundlectl"
+            make_private_folder(folder)
+            with locked(folder / "state.flock"):
+                return self._swap_locked(attempt)
+        except OSError as error:
+            raise RepositoryError(
+                f'cannot write to the repository "{self._repository.git_dir}": {error.strerror or error}',
+                code=_FILE_SYSTEM,
+                hint="make room, or make it writable",
+            ) from error
+
+    def _swap_locked(self, attempt: Unknown) -> Committed | Conflict | Unknown:
+        try:
+            done = self._update_ref(attempt)
+            if _LOCK_EXISTS in done.stderr and self._remove_stale_lock():
+                done = self._update_ref(attempt)
+        except GitTimeout:
+            return attempt
+        if done.code == 0:
+            return Committed(attempt.version)
+        if done.code < 0:
+            return attempt  # killed: the ref may or may not have moved
+        said = done.stderr
+        if b"but expected" in said or b"reference already exists" in said or b"unable to resolve reference" in said:
+            return Conflict(self.tip())
+        if _LOCK_EXISTS in said:
+            raise LeaseHeld(
+                f'the file "{self._lock_file()}" is in the way: another process is changing {self.ref}, or was killed',
+                hint=f"if no git process runs, it goes by itself after {STALE_LOCK_S} s: run the command again then",
+            )
+        raise RepositoryError(f"cannot move {self.ref}: {complaint(done)}", hint="git fsck")
+
+    def _update_ref(self, attempt: Unknown) -> Completed:
+        none = "0" * len(attempt.version)
+        return self._git.attempt(
+            [*DURABLE, "update-ref", "--no-deref", self.ref, attempt.version, attempt.expected or none]
+        )
+
+    def _lock_file(self) -> Path:
+        return self._repository.git_dir / f"{self.ref}.lock"
+
+    def _remove_stale_lock(self) -> bool:
+        """Removes the lock file of our ref when whoever made it is dead. Our flock is held, so nobody of ours lives."""
+        path = self._lock_file()
+        try:
+            age = self._clock.now_ms() / 1000 - path.stat().st_mtime
+        except FileNotFoundError:
+            return True  # its owner has finished meanwhile
+        if age <= STALE_LOCK_S or _is_open(path):
+            return False
+        path.unlink(missing_ok=True)
+        self._notify(f'removed "{path}", which a killed process left {int(age)} s ago')
+        return True
+
+    def _exists(self) -> bool:
+        """Whether there is a ref, also one that leads nowhere: that is damage, and no fresh start."""
+        done = self._git.attempt(["for-each-ref", "--format=%(objectname)", self.ref])
+        listed = bool(done.stdout.strip()) or done.code != 0 or b"broken ref" in done.stderr
+        return listed or (self._repository.git_dir / self.ref).exists()
+
+
+def _is_open(path: Path) -> bool:
+    """Whether a process has the file open, as far as this system tells."""
+    target = os.path.realpath(path)
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            with os.scandir(folder) as descriptors:
+                if any(os.readlink(descriptor.path) == target for descriptor in descriptors):
+                    return True
+        except OSError:
+            continue  # ended meanwhile, or of another user
+    return False
