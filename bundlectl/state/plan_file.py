@@ -1,0 +1,205 @@
+"""Saved plans: written, read back strictly, and compared with the world part by part before anything is applied (D5).
+
+Called by operations.plan and operations.deploy. A saved plan's changes are never carried out as they stand: the plan
+is made again, and the file only says what somebody reviewed.
+"""
+
+import errno
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bundlectl.base.clock import parse_rfc3339
+from bundlectl.base.files import write_atomic
+from bundlectl.model.codec import DocumentError, load_json, stored
+from bundlectl.model.errors import InputError, StalePlan
+from bundlectl.model.plan import FORMAT
+from bundlectl.model.plan_document import MEMBERS, document_digest
+
+_UNREADABLE, _DIGEST, _ELSEWHERE, _SOURCE = "BND301", "BND302", "BND303", "BND304"
+_STATE, _FORMAT, _USED, _BACKEND, _FILE_SYSTEM = "BND305", "BND306", "BND308", "BND309", "BND623"
+
+MAX_BYTES = 256 << 20
+_AGAIN = "make the plan again, and review it again: bundlectl plan --out FILE"
+
+Document = Mapping[str, Any]
+
+
+class _Part(NamedTuple):
+    """One assertion of a plan: its name, its code when it fails, its value in a document, its summary when it fails."""
+
+    name: str
+    code: str
+    value: Callable[[Document], Any]
+    summary: Callable[[Any, Any], str]
+
+
+def _shown(value: Any) -> str:
+    """A value for people: long ids are cut, nothing is `none`."""
+    if value is None:
+        return "none"
+    text = str(value)
+    head, colon, rest = text.partition(":")
+    if colon and head == "sha256" and len(rest) == 64:
+        return f"sha256:{rest[:12]}"
+    return text[:12] if len(text) in (40, 64) else text
+
+
+def _moved(what: str) -> Callable[[Any, Any], str]:
+    return lambda old, new: f"plan is for {what} {_shown(old)}, it is {_shown(new)} now"
+
+
+def _backend_text(value: Any) -> str:
+    parts = [value.get("kind"), value.get("host"), value.get("workspace_id")] if isinstance(value, dict) else [value]
+    return " ".join(str(part) for part in parts if part is not None)
+
+
+_PARTS = (
+    _Part(
+        "bundle and target",
+        _ELSEWHERE,
+        lambda plan: (plan["bundle"], plan["target"]),
+        lambda old, new: f"plan is for {old[0]}/{old[1]}, not {new[0]}/{new[1]}",
+    ),
+    _Part(
+        "backend",
+        _BACKEND,
+        lambda plan: plan["backend"],
+        lambda old, new: f"plan is for {_backend_text(old)}, this is {_backend_text(new)}",
+    ),
+    _Part(
+        "commit",
+        _SOURCE,
+        lambda plan: plan["source"]["commit"],
+        lambda old, new: f"plan is for commit {_shown(old)}, the tree is {_shown(new)}",
+    ),
+    _Part("tree", _SOURCE, lambda plan: plan["source"]["tree"], _moved("tree")),
+    _Part("snapshot", _SOURCE, lambda plan: plan["snapshot"], _moved("snapshot")),
+    _Part("configuration", _SOURCE, lambda plan: plan["config_digest"], _moved("configuration")),
+    _Part(
+        "artifacts",
+        _SOURCE,
+        lambda plan: plan["artifacts"],
+        lambda old, new: "plan is for other artifacts than there are now",
+    ),
+    _Part(
+        "lineage",
+        _STATE,
+        lambda plan: plan["base"]["lineage"] if plan["base"]["state_tip"] else None,
+        lambda old, new: (
+            "plan was made for another deployment history"
+            if old and new
+            else "something was deployed since: the plan is for a first deployment"
+            if new
+            else "plan was made for a deployment that is no longer recorded"
+        ),
+    ),
+    _Part(
+        "serial",
+        _STATE,
+        lambda plan: plan["base"]["serial"],
+        lambda old, new: f"something was deployed since: serial {old} -> {new}",
+    ),
+    _Part("state", _STATE, lambda plan: plan["base"]["state_tip"], _moved("state")),
+    _Part(
+        "changes",
+        _STATE,
+        lambda plan: plan["changes_digest"],
+        lambda old, new: "the same plan made now proposes other changes",
+    ),
+)
+
+
+def save(path: Path, document: Document) -> None:
+    """Writes a plan document, readable by its owner only, whole or not at all. Raises InputError BND623."""
+    try:
+        write_atomic(path, stored(dict(document)))
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        raise InputError(
+            f'no space left writing "{path}"' if full else f'cannot write "{path}": {error.strerror or error}',
+            code=_FILE_SYSTEM,
+        ) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A plan document that is whole and unchanged.
+
+    Raises InputError BND301 when it cannot be read, StalePlan BND306 for another format, BND302 when it was edited.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f'cannot read the plan file "{path}": {error.strerror or error}', code=_UNREADABLE) from error
+    try:
+        document = load_json(data, max_bytes=MAX_BYTES)
+    except DocumentError as error:
+        incomplete = not data.rstrip().endswith(b"}")
+        raise InputError(
+            f'plan file "{path}" is incomplete' if incomplete else f'"{path}" is no plan file: {error}',
+            code=_UNREADABLE,
+            detail=str(error) if incomplete else None,
+            hint=_AGAIN,
+        ) from None
+    if not isinstance(document, dict) or not isinstance(document.get("format"), str):
+        raise InputError(f'"{path}" is no plan file', code=_UNREADABLE, hint=_AGAIN)
+    _check_format(document)
+    return document
+
+
+def compare(saved: Document, fresh: Document, *, now_ms: int, used_as: str | None) -> None:
+    """Whether a saved plan still says what the same plan made now (`fresh`) says; `used_as`: who applied it already.
+
+    Raises StalePlan (BND303 to BND309) naming every part that matches and every part that differs.
+    """
+    different = [part for part in _PARTS if part.value(saved) != part.value(fresh)]
+    matching = [part.name for part in _PARTS if part not in different]
+    lines = [f"{part.name}: {_difference(part, saved, fresh)}" for part in different]
+    failures = [(part.code, part.summary(part.value(saved), part.value(fresh))) for part in different]
+    if parse_rfc3339(saved["expires"]) <= now_ms:
+        failures.append((_USED, f"plan expired at {saved['expires']}"))
+        lines.append(f"age: it was made at {saved['created']} and held until {saved['expires']}")
+    if used_as is not None:
+        failures.insert(0, (_USED, f"plan was already applied as {used_as}"))
+        lines.insert(0, f"use: it was applied as {used_as}")
+    if failures:
+        code, summary = failures[0]
+        detail = ["matches " + ", ".join(matching)] if matching else []
+        raise StalePlan(
+            summary,
+            code=code,
+            detail="\n".join([*detail, *(f"differs {line}" for line in lines), "nothing was changed"]),
+            hint=_AGAIN,
+        )
+
+
+def _difference(part: _Part, saved: Document, fresh: Document) -> str:
+    old, new = part.value(saved), part.value(fresh)
+    if part.name == "backend":
+        return f"plan {_backend_text(old)}, now {_backend_text(new)}"
+    if part.name == "bundle and target":
+        return f"plan {'/'.join(old)}, now {'/'.join(new)}"
+    if isinstance(old, list):
+        return f"plan {len(old)}, now {len(new)}" if len(old) != len(new) else "other contents"
+    return f"plan {_shown(old)}, now {_shown(new)}"
+
+
+def _check_format(document: Mapping[str, Any]) -> None:
+    found = document["format"]
+    if found != FORMAT:
+        tool = document.get("tool_version")
+        needed = f"bundlectl >= {tool}" if isinstance(tool, str) else "another bundlectl"
+        raise StalePlan(f'plan format "{found}" needs {needed}', code=_FORMAT, hint=_AGAIN)
+    if document.get("digest") != document_digest(document):
+        raise StalePlan(
+            "plan digest does not match its content",
+            code=_DIGEST,
+            detail="the file was edited, or damaged on the way; nothing was changed",
+            hint=_AGAIN,
+        )
+    unknown = sorted(document.keys() - MEMBERS)
+    missing = sorted(MEMBERS - document.keys())
+    if unknown or missing:
+        what = f'has an unknown member "{unknown[0]}"' if unknown else f'lacks the member "{missing[0]}"'
+        raise StalePlan(f"plan {what}", code=_FORMAT, hint=_AGAIN)

@@ -1,0 +1,76 @@
+"""The backend suite on every backend: the embedded engine in process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundlectl.backends.base import Backend, BackendRequest
+from bundlectl.backends.registry import ENGINE_TASKS, open_backend
+from bundlectl.base.clock import SystemClock
+from bundlectl.engine.service import Engine
+from bundlectl.engine.tasks.registry import PROCESS_TYPES
+from bundlectl.model.bundle import Target
+from bundlectl.model.run import Run
+from tests.contract.backend_suite import CodeSuite, JobsSuite, Place, RunsSuite
+
+ROOT = "/Workspace/Users/ann@example.com/.bundle/sales/dev"
+_POLL_S = 0.02
+_PATIENCE_S = 60.0
+
+
+def _backend(handler: Callable[..., tuple[int, Any]]) -> Backend:
+    return open_backend(BackendRequest(Target(name="dev"), ROOT, f"{ROOT}/files", lambda: handler))
+
+
+class _Local:
+    """The embedded engine in a folder of its own."""
+
+    @pytest.fixture
+    def engine(self, tmp_path: Path) -> Iterator[Engine]:
+        engine = Engine(tmp_path / "engine", SystemClock(), workers=2, grace_s=2.0)
+        yield engine
+        engine.stop()
+
+    @pytest.fixture
+    def place(self, engine: Engine, tmp_path: Path) -> Iterator[Place]:
+        clock = SystemClock()
+        others: list[Engine] = []
+
+        def reopen() -> Backend:
+            others.append(Engine(tmp_path / "engine", clock))
+            return _backend(others[-1].handle)
+
+        def settle(backend: Backend, run_id: str) -> Run:
+            engine.start()
+            deadline = clock.boot_s() + _PATIENCE_S
+            while not (run := backend.run(run_id)).is_terminal:
+                assert clock.boot_s() < deadline, f"run {run_id} is still {run.state}"
+                clock.sleep(_POLL_S)
+            return run
+
+        yield Place(_backend(engine.handle), reopen, f"{ROOT}/files", settle)
+        for other in others:
+            other.stop()
+
+
+class TestLocalJobs(_Local, JobsSuite):
+    def test_reading_creates_nothing(self, place: Place, tmp_path: Path) -> None:
+        assert place.backend.identity().workspace_id is None
+        place.backend.observe("lineage", "dev")
+        place.backend.read(["1"])
+        place.backend.has_snapshot("sha256:" + "0" * 64)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestLocalCode(_Local, CodeSuite):
+    pass
+
+
+class TestLocalRuns(_Local, RunsSuite):
+    pass
+
+
+def test_the_capabilities_name_what_the_engine_runs() -> None:
+    assert set(PROCESS_TYPES) | {"condition_task"} == ENGINE_TASKS
