@@ -1,0 +1,157 @@
+"""Node: a value of a bundle and where it was written, as a tree; lookup by path. Immutable by convention.
+
+Made by config.yaml_reader, taken and returned by every loading step, decoded once by config.decode. A step that changes
+something makes new nodes along the path to it and shares the rest.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from bundlectl.model.location import FieldPath, Keyed, SourceSpan
+
+Value = Any  # str | int | float | bool | None | dict[str, Node] | list[Node]; mypy cannot narrow the recursive union
+NOWHERE = SourceSpan("", 0, 0)
+
+
+class Note(NamedTuple):
+    """What few nodes have beyond value and place."""
+
+    anchored: bool = False  # written with an anchor of its own
+    parts: tuple[int, ...] = ()  # of a list joined from several YAML lists: the index at which each further one starts
+    origin: str | None = None  # who gave the value, when no file did: "--var n", "BUNDLE_VAR_n", ...
+
+
+class Node:
+    """A value with its place. Equal only to itself; compare `plain` values instead."""
+
+    __slots__ = ("keys", "more", "note", "span", "value")
+
+    def __init__(
+        self,
+        value: Value,
+        span: SourceSpan,
+        keys: "dict[str, SourceSpan] | None" = None,
+        more: tuple[SourceSpan, ...] = (),
+        note: Note | None = None,
+    ) -> None:
+        self.value: Value = value
+        self.span = span  # the winning place of a merged value
+        self.keys = keys  # of a map: where each key is written; a key may be missing here when no file wrote it
+        self.more = more  # the other places of a merged value
+        self.note = note
+
+    def __repr__(self) -> str:
+        return f"Node({plain(self)!r} at {self.span})"
+
+    @property
+    def is_map(self) -> bool:
+        return isinstance(self.value, dict)
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.value, list)
+
+    @property
+    def anchored(self) -> bool:
+        """Written with an anchor of its own."""
+        return self.note is not None and self.note.anchored
+
+    @property
+    def origin(self) -> str | None:
+        """Who gave the value when no file did."""
+        return self.note.origin if self.note is not None else None
+
+    def get(self, key: str) -> "Node | None":
+        """Member of a map; None when this is no map or has no such member."""
+        value = self.value
+        return value.get(key) if isinstance(value, dict) else None
+
+    def key_span(self, key: str) -> SourceSpan:
+        """Where a member's key is written, else where its value is, else this node's place."""
+        if self.keys is not None and key in self.keys:
+            return self.keys[key]
+        child = self.get(key)
+        return child.span if child is not None else self.span
+
+    def with_value(self, value: Value, keys: "dict[str, SourceSpan] | None" = None) -> "Node":
+        """The same place with another value. The places of keys stay unless given."""
+        return Node(value, self.span, keys if keys is not None else self.keys, self.more, self.note)
+
+    def with_member(self, key: str, member: "Node", key_span: SourceSpan | None = None) -> "Node":
+        """A map with one member set; a new key goes to the end. The node itself stays as it is."""
+        keys = self.keys
+        if key_span is not None:
+            keys = {**(keys or {}), key: key_span}
+        return Node({**self.value, key: member}, self.span, keys, self.more, self.note)
+
+    def without(self, *names: str) -> "Node":
+        """A map without some members; itself when it has none of them."""
+        if not any(name in self.value for name in names):
+            return self
+        return self.with_value({key: item for key, item in self.value.items() if key not in names})
+
+
+def plain(node: Node) -> Any:
+    """The value without places: dicts, lists and scalars, all new."""
+    value = node.value
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def from_plain(value: Any, span: SourceSpan = NOWHERE, *, note: Note | None = None) -> Node:
+    """A tree for a plain value, all of it at one place."""
+    if isinstance(value, Mapping):
+        return Node({key: from_plain(item, span, note=note) for key, item in value.items()}, span, None, (), note)
+    if isinstance(value, list | tuple):
+        return Node([from_plain(item, span, note=note) for item in value], span, None, (), note)
+    return Node(value, span, None, (), note)
+
+
+def lookup(node: Node, path: FieldPath) -> Node | None:
+    """The node at a path, or None. A Keyed step takes the first element whose field has that value."""
+    found: Node | None = node
+    for step in path:
+        if found is None:
+            return None
+        value = found.value
+        if isinstance(step, Keyed):
+            elements = value if isinstance(value, list) else []
+            found = next((element for element in elements if _has(element, step)), None)
+        elif isinstance(step, int):
+            found = value[step] if isinstance(value, list) and 0 <= step < len(value) else None
+        else:
+            found = value.get(step) if isinstance(value, dict) else None
+    return found
+
+
+def _has(element: Node, step: Keyed) -> bool:
+    member = element.get(step.field)
+    return member is not None and member.value == step.value
+
+
+def set_at(node: Node, path: tuple[str, ...], member: Node, key_span: SourceSpan | None = None) -> Node:
+    """A tree of maps in which the value at `path` is `member`; missing and null maps on the way are made."""
+    if not path:
+        return member
+    child = node.get(path[0])
+    if len(path) == 1:
+        return node.with_member(path[0], member, key_span)
+    if child is None or not isinstance(child.value, dict):
+        child = Node({}, member.span)
+    return node.with_member(path[0], set_at(child, path[1:], member, key_span))
+
+
+def walk_scalars(node: Node, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Node]]:
+    """Every scalar below a node with its path, in order."""
+    value = node.value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from walk_scalars(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from walk_scalars(item, (*path, index))
+    else:
+        yield path, node

@@ -1,0 +1,351 @@
+"""Resolves a bundle in parts: the frame (what is not a job of its own file), and job files, of which some are known.
+
+Called by config.cache. The steps are those of config.loader, run on trees that hold the frame and a part of the jobs: a
+changed file then costs one file, and a very large bundle is never in memory as a whole. What cannot be decided in parts
+(an error, keys that clash, circles) is left to a load in one piece: the answer is None.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bundlectl.base.dag import find_cycle
+from bundlectl.base.digest import digest_document
+from bundlectl.config.code_files import CodeFiles
+from bundlectl.config.decode import DecodedJob
+from bundlectl.config.discovery import RootPlace, find_root, include_files
+from bundlectl.config.facts import Facts, LoadRequest, Others, SourceFile
+from bundlectl.config.loader import Resolved, resolve
+from bundlectl.config.path_state import states
+from bundlectl.config.reading import has_errors, members, read_files
+from bundlectl.config.records import Catalog, FileRecord, JobRecord, record
+from bundlectl.config.tree_view import TreeView, join
+from bundlectl.model.diagnostic import Diagnostic
+from bundlectl.model.location import parse_path
+from bundlectl.schema.kinds import UNMANAGED_KINDS
+
+_PART = 250  # job files that are resolved together
+_BUILD_FILES = ("setup.py", "pyproject.toml")
+_DEPLOYED_FIELDS = ("id", "url")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """A bundle put together from its parts."""
+
+    frame: Resolved  # the frame, with the jobs that it defines itself
+    catalog: Catalog
+    findings: tuple[Diagnostic, ...]
+    texts: Mapping[str, bytes] = field(default_factory=dict)  # documents of jobs that were resolved now, by digest
+
+
+class _OnePiece(Exception):
+    """The bundle cannot be resolved in parts."""
+
+
+class _FrameGrew(Exception):
+    """A file that was taken for a job file holds more than jobs."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def resolve_in_parts(view: TreeView, request: LoadRequest, known: Catalog | None) -> Assembled | None:
+    """The whole bundle; what `known` says of files that did not change is taken over. None: load in one piece."""
+    try:
+        bundle = _Bundle(view, request)
+        reusable = bundle.reusable(known) if known is not None else {}
+        frame = (
+            [path for path in bundle.files if known is not None and known.files[path].keys is None]
+            if reusable
+            else None
+        )
+        frame_paths = set(frame if frame is not None else bundle.guess_frame())
+        while True:
+            try:
+                return _Assembly(bundle, frame_paths, known if reusable else None, reusable).run()
+            except _FrameGrew as grown:
+                frame_paths.add(grown.path)
+                reusable = {}
+    except _OnePiece:
+        return None
+
+
+def resolve_jobs(view: TreeView, request: LoadRequest, catalog: Catalog, keys: Iterable[str]) -> dict[str, DecodedJob]:
+    """Some jobs again, with the places of their fields; those that no longer resolve are left out."""
+    try:
+        bundle = _Bundle(view, request)
+        frame = [path for path in bundle.files if path in catalog.files and catalog.files[path].keys is None]
+        wanted = set(keys)
+        files = {catalog.jobs[key].file for key in wanted if key in catalog.jobs}
+        sources = [*bundle.read(frame), *bundle.read(sorted(files))]
+        kept = frozenset(key for source in sources for key in members(source.node, "resources", "jobs"))
+        facts = bundle.facts(sources, Others(only=kept | wanted))
+        resolved = resolve(facts, [])
+    except _OnePiece:
+        return {}
+    return {key: job for key, job in resolved.jobs.items() if key in wanted}
+
+
+class _Bundle:
+    """The files of a bundle in one tree. Raises _OnePiece when they cannot be told."""
+
+    def __init__(self, view: TreeView, request: LoadRequest) -> None:
+        self.view = view
+        self.request = request
+        place, _ = find_root(view, request)
+        if place is None:
+            raise _OnePiece
+        self.place: RootPlace = place
+        self._sources: dict[str, SourceFile] = {}
+        root = self.read([place.file])[0]
+        if root.node is None:
+            raise _OnePiece
+        files, found = include_files(view, place, root.node, request.limits.files)
+        if has_errors(found):
+            raise _OnePiece
+        self.files: tuple[str, ...] = (place.file, *files)
+        self.findings: list[Diagnostic] = found
+        self.blobs = {path: view.entries[view.find(path).path].blob for path in self.files}
+
+    def read(self, paths: Sequence[str], *, keep: bool = True) -> list[SourceFile]:
+        """Files, read and shaped. Raises _OnePiece for one that cannot be read."""
+        missing = [path for path in paths if path not in self._sources]
+        allow = self.request.allow_unknown_fields
+        made = read_files(self.view, missing, self.request.limits, root_file=self.place.file, allow_unknown=allow)
+        if any(has_errors(source.findings) for source in made):
+            raise _OnePiece
+        found = {source.path: source for source in made}
+        if keep:
+            self._sources.update(found)
+        return [self._sources.get(path) or found[path] for path in paths]
+
+    def facts(self, sources: Sequence[SourceFile], others: Others) -> Facts:
+        """Facts for a part, its files in the order of the whole."""
+        order = {path: number for number, path in enumerate(self.files)}
+        return Facts(
+            request=self.request,
+            view=self.view,
+            revision=self.view.tree.revision,
+            root=self.place.root,
+            root_file=self.place.file,
+            files=self.files,
+            sources=tuple(sorted(sources, key=lambda source: order[source.path])),
+            others=others,
+        )
+
+    def reusable(self, known: Catalog) -> dict[str, FileRecord]:
+        """Job files that did not change; none when the frame did."""
+        if (known.root, known.root_file) != (self.place.root, self.place.file):
+            return {}
+        old_frame = [path for path, file in known.files.items() if file.keys is None]
+        new_frame = [path for path in self.files if path in known.files and known.files[path].keys is None]
+        if old_frame != new_frame or any(known.files[path].blob != self.blobs[path] for path in old_frame):
+            return {}
+        return {
+            path: file
+            for path in self.files
+            if (file := known.files.get(path)) is not None and file.keys is not None and file.blob == self.blobs[path]
+        }
+
+    def guess_frame(self) -> list[str]:
+        """Files that look as if they held more than jobs. A wrong guess costs time, nothing else."""
+        self.view.prefetch(self.files)
+        kinds = "|".join(UNMANAGED_KINDS).encode()
+        more = re.compile(rb"^(?![ \t\r\n#])(?!resources[ \t]*:)|^[ \t]{1,8}(?:" + kinds + rb")[ \t]*:", re.MULTILINE)
+        return [path for path in self.files if path == self.place.file or more.search(self.view.read(path).strip())]
+
+
+class _Assembly:
+    """One attempt with a given frame."""
+
+    def __init__(
+        self, bundle: _Bundle, frame: set[str], known: Catalog | None, reusable: Mapping[str, FileRecord]
+    ) -> None:
+        self._bundle = bundle
+        self._frame = bundle.read([path for path in bundle.files if path in frame])
+        self._frame_paths = frame
+        self._known = known
+        self._reusable = dict(reusable)
+        self._files: dict[str, FileRecord] = {}
+        self._jobs: dict[str, JobRecord] = {}
+        self._findings: dict[str, tuple[Diagnostic, ...]] = {}
+        self._texts: dict[str, bytes] = {}
+
+    def run(self) -> Assembled:
+        """Raises _FrameGrew, _OnePiece."""
+        bundle = self._bundle
+        bare = self._resolve(self._frame, Others(only=frozenset()))
+        code = bare.facts.code
+        assert code is not None
+        if self._known is not None:
+            self._keep_unaffected(self._known, code)
+        for path, file in self._reusable.items():
+            assert self._known is not None
+            self._take(
+                path, file, [self._known.jobs[key] for key in file.keys or ()], self._known.findings.get(path, ())
+            )
+        todo = [path for path in bundle.files if path not in self._frame_paths and path not in self._reusable]
+        for at in range(0, len(todo), _PART):
+            self._part(todo[at : at + _PART])
+        others = Others(
+            keys=frozenset(self._jobs),
+            local_library=any(job.local_library for job in self._jobs.values()),
+            without_run_as=any(not job.has_run_as for job in self._jobs.values()),
+        )
+        frame = self._resolve(self._frame, others)
+        self._check_whole(frame)
+        for job in frame.jobs.values():
+            self._texts[job.spec.digest] = job.text
+        mine = [finding for finding in frame.findings if self._owner(finding, self._files.keys()) is None]
+        listed = [finding for path in self._files for finding in self._findings[path]]
+        return Assembled(
+            frame=frame,
+            catalog=self._catalog(frame, code),
+            findings=(*bundle.findings, *mine, *listed),
+            texts=self._texts,
+        )
+
+    def _resolve(self, sources: Sequence[SourceFile], others: Others) -> Resolved:
+        resolved = resolve(self._bundle.facts(sources, others), [])
+        if not resolved.complete:
+            raise _OnePiece
+        return resolved
+
+    def _keep_unaffected(self, known: Catalog, code: CodeFiles) -> None:
+        """Drops from the reusable files those whose jobs depend on something that changed beside them."""
+        now = states(known.states, self._bundle.view, code, known.states)
+        moved = {name for name, state in known.states.items() if now[name].state != state.state}
+        changed = {key for path, file in known.files.items() if path not in self._reusable for key in file.keys or ()}
+        for job in known.jobs.values():
+            if job.file in self._reusable and (
+                (moved and not moved.isdisjoint(job.names)) or any(target in changed for target, _ in job.refers_to)
+            ):
+                del self._reusable[job.file]
+
+    def _take(self, path: str, file: FileRecord, jobs: Iterable[JobRecord], findings: tuple[Diagnostic, ...]) -> None:
+        self._files[path] = file
+        self._findings[path] = findings
+        for job in jobs:
+            if job.key in self._jobs:
+                raise _OnePiece  # defined twice
+            self._jobs[job.key] = job
+
+    def _part(self, paths: Sequence[str]) -> None:
+        """Reads and resolves some job files."""
+        sources = self._bundle.read(paths, keep=False)
+        keys: dict[str, str] = {}
+        for source in sources:
+            if not _only_jobs(source):
+                raise _FrameGrew(source.path)
+            for key in members(source.node, "resources", "jobs"):
+                if key in keys:
+                    raise _OnePiece
+                keys[key] = source.path
+        resolved = self._resolve([*self._frame, *sources], Others(only=frozenset(keys)))
+        if resolved.jobs.keys() != keys.keys():
+            raise _OnePiece
+        found: dict[str, list[Diagnostic]] = {source.path: [] for source in sources}
+        for finding in resolved.findings:
+            owner = self._owner(finding, found.keys(), keys)
+            if owner is not None:
+                found[owner].append(finding)
+        for source in sources:
+            own = [key for key, path in keys.items() if path == source.path] if len(keys) != len(sources) else None
+            own = own if own is not None else list(members(source.node, "resources", "jobs"))
+            records = [record(resolved.jobs[key], source.path) for key in own]
+            self._take(
+                source.path,
+                FileRecord(source.blob, tuple(own), source.uses_git),
+                records,
+                tuple(dict.fromkeys(found[source.path])),
+            )
+        for job in resolved.jobs.values():
+            self._texts[job.spec.digest] = job.text
+
+    def _owner(self, finding: Diagnostic, files: Iterable[str], keys: Mapping[str, str] | None = None) -> str | None:
+        """The job file that a finding belongs to: that of the job it is about, else the one it points into."""
+        key = _job_of(finding.path)
+        if key is not None:
+            if keys is not None and key in keys:
+                return keys[key]
+            if keys is None and key in self._jobs:
+                return self._jobs[key].file
+        if finding.spans and finding.spans[0].file in files:
+            return finding.spans[0].file
+        return None
+
+    def _check_whole(self, frame: Resolved) -> None:
+        """What concerns several jobs. Raises _OnePiece for anything that a load in one piece would report."""
+        own = {key: (job.refers_to, job.spec.meta.renamed_from) for key, job in frame.jobs.items()}
+        if not own.keys().isdisjoint(self._jobs):
+            raise _OnePiece
+        every = {key: (job.refers_to, job.renamed_from) for key, job in self._jobs.items()} | own
+        edges: dict[str, set[str]] = {}
+        for key, (refers_to, renamed_from) in every.items():
+            if renamed_from is not None and renamed_from in every:
+                raise _OnePiece
+            for target, name in refers_to:
+                if target not in every or name not in _DEPLOYED_FIELDS:
+                    raise _OnePiece
+                edges.setdefault(key, set()).add(target)
+        if edges and find_cycle(edges) is not None:
+            raise _OnePiece
+
+    def _catalog(self, frame: Resolved, code: CodeFiles) -> Catalog:
+        view, bundle = self._bundle.view, self._bundle
+        frame_files = {source.path: FileRecord(source.blob, None, source.uses_git) for source in self._frame}
+        known = self._known.states if self._known is not None else None
+        names = {name: None for job in self._jobs.values() for name in job.names}
+        names.update({name: None for job in frame.jobs.values() for name in job.names})
+        return Catalog(
+            root=bundle.place.root,
+            root_file=bundle.place.file,
+            files={path: frame_files.get(path) or self._files[path] for path in bundle.files},
+            jobs=self._jobs,
+            frame_jobs={key: record(job, bundle.place.file) for key, job in frame.jobs.items()},
+            findings={path: found for path, found in self._findings.items() if found},
+            states=states(names, view, code, known),
+            listing=listing_digest(view),
+            ignore_blobs=blobs_digest(view, code.ignore_files),
+            build_blobs=build_digest(view, bundle.place.root),
+            code_files=code.files,
+        )
+
+
+def _only_jobs(source: SourceFile) -> bool:
+    """Whether a file defines nothing but jobs."""
+    node = source.node
+    if node is None or not isinstance(node.value, dict) or list(node.value) != ["resources"]:
+        return False
+    resources = node.value["resources"]
+    return resources.is_map and list(resources.value) == ["jobs"] and resources.value["jobs"].is_map
+
+
+def _job_of(path: str | None) -> str | None:
+    """Key of the job that a path of a finding is in."""
+    if path is None or not path.startswith("resources.jobs"):
+        return None
+    try:
+        steps = parse_path(path)
+    except ValueError:
+        return None
+    return steps[2] if len(steps) > 2 and isinstance(steps[2], str) else None
+
+
+def listing_digest(view: TreeView) -> str:
+    """Names which paths there are, with their modes."""
+    return digest_document([f"{entry.mode} {path}" for path, entry in view.entries.items()])
+
+
+def blobs_digest(view: TreeView, paths: Iterable[str]) -> str:
+    """Names the contents of some files."""
+    return digest_document([[path, view.entries[path].blob] for path in paths])
+
+
+def build_digest(view: TreeView, root: str) -> str:
+    """Names other files that a load looks into: how a wheel is built, values of variables."""
+    paths = [path for name in _BUILD_FILES if (path := join(root, name)) in view.entries]
+    values = join(root, ".databricks") + "/"
+    return blobs_digest(view, [*paths, *(path for path in view.entries if path.startswith(values))])

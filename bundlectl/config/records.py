@@ -1,0 +1,270 @@
+"""What is kept of a resolved bundle: one record per job and per file, and everything a plan without changes asks for.
+
+Made by config.parts and config.cache, stored as JSON by config.index. Knows neither SQL nor how a bundle is resolved.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from bundlectl.config.decode import DecodedJob
+from bundlectl.config.path_state import PathState
+from bundlectl.model.bundle import Bundle, Target, Variable
+from bundlectl.model.diagnostic import Diagnostic, Related, Severity
+from bundlectl.model.job import JobDigest
+from bundlectl.model.location import SourceSpan
+
+_DIGEST_PREFIX = "sha256:"
+
+
+class JobRecord(NamedTuple):
+    """A job without its document."""
+
+    key: str
+    file: str  # the bundle file that defines it
+    digest: str
+    shown: str  # digest of its part of the printed document
+    uses_code: bool
+    depends_on: tuple[str, ...]
+    renamed_from: str | None
+    pause: str
+    protected: bool
+    refers_to: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
+    local_library: bool
+    has_run_as: bool
+    span: SourceSpan
+    code_paths: tuple[str, ...]
+
+    @property
+    def meta(self) -> JobDigest:
+        """What a plan asks of every job."""
+        return JobDigest(self.digest, self.uses_code, self.depends_on, self.renamed_from, self.pause)
+
+
+def record(job: DecodedJob, file: str) -> JobRecord:
+    """The record of a job that a file defines."""
+    meta = job.spec.meta
+    return JobRecord(
+        key=job.spec.key,
+        file=file,
+        digest=meta.digest,
+        shown=job.shown_digest,
+        uses_code=meta.uses_code,
+        depends_on=meta.depends_on,
+        renamed_from=meta.renamed_from,
+        pause=meta.pause,
+        protected=job.protected,
+        refers_to=job.refers_to,
+        names=job.names,
+        local_library=job.local_library,
+        has_run_as=job.has_run_as,
+        span=job.spec.span or SourceSpan(file, 1, 1),
+        code_paths=job.spec.code_paths,
+    )
+
+
+class FileRecord(NamedTuple):
+    """A bundle file. `keys`: its jobs, when it holds nothing else; None for a file of the frame."""
+
+    blob: str
+    keys: tuple[str, ...] | None
+    uses_git: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """Enough to resolve a bundle again after some of its files changed."""
+
+    root: str
+    root_file: str
+    files: Mapping[str, FileRecord]  # in the order of reading
+    jobs: Mapping[str, JobRecord]  # those of files that hold nothing but jobs
+    frame_jobs: Mapping[str, JobRecord]  # the others
+    findings: Mapping[str, tuple[Diagnostic, ...]]  # about such files and their jobs, by file
+    states: Mapping[str, PathState]  # of every name that those jobs use
+    listing: str  # digest of the paths and modes of the tree
+    ignore_blobs: str  # digest of the .gitignore files
+    build_blobs: str  # digest of the files that say how a wheel is built
+    code_files: Sequence[str] = field(default=())
+
+
+def catalog_document(catalog: Catalog) -> dict[str, Any]:
+    """As JSON."""
+    names = list(catalog.states)
+    numbers = {name: number for number, name in enumerate(names)}
+    files = list(catalog.files)
+    places = {file: number for number, file in enumerate(files)}
+    return {
+        "root": catalog.root,
+        "root_file": catalog.root_file,
+        "files": [[file, *one] for file, one in catalog.files.items()],
+        "jobs": [_job_row(job, places, numbers) for job in catalog.jobs.values()],
+        "frame_jobs": [_job_row(job, places, numbers) for job in catalog.frame_jobs.values()],
+        "findings": {file: [finding_row(one) for one in found] for file, found in catalog.findings.items()},
+        "states": [[name, *catalog.states[name]] for name in names],
+        "listing": catalog.listing,
+        "ignore_blobs": catalog.ignore_blobs,
+        "build_blobs": catalog.build_blobs,
+    }
+
+
+def read_catalog(document: Mapping[str, Any], code_files: Sequence[str]) -> Catalog:
+    """The other way. Raises KeyError, TypeError, ValueError for what is no such document."""
+    names = [row[0] for row in document["states"]]
+    files = [row[0] for row in document["files"]]
+    jobs, frame_jobs = (
+        {row[0]: _read_job(row, files, names) for row in document[part]} for part in ("jobs", "frame_jobs")
+    )
+    return Catalog(
+        root=document["root"],
+        root_file=document["root_file"],
+        files={
+            row[0]: FileRecord(row[1], tuple(row[2]) if row[2] is not None else None, row[3])
+            for row in document["files"]
+        },
+        jobs=jobs,
+        frame_jobs=frame_jobs,
+        findings={file: tuple(map(read_finding, rows)) for file, rows in document["findings"].items()},
+        states={row[0]: PathState(row[1], row[2]) for row in document["states"]},
+        listing=document["listing"],
+        ignore_blobs=document["ignore_blobs"],
+        build_blobs=document["build_blobs"],
+        code_files=code_files,
+    )
+
+
+def _job_row(job: JobRecord, files: Mapping[str, int], names: Mapping[str, int]) -> list[Any]:
+    flags = job.uses_code | job.protected << 1 | job.local_library << 2 | job.has_run_as << 3
+    row: list[Any] = [
+        job.key,
+        files[job.file],
+        job.digest,
+        flags,
+        [job.span.line, job.span.column, job.span.end_line, job.span.end_column],
+        [names[name] for name in job.names],
+        list(job.code_paths),
+    ]
+    # Most jobs have none of these, so most rows end here.
+    rest = [
+        job.shown if job.shown != job.digest else None,
+        list(job.depends_on),
+        job.renamed_from,
+        job.pause,
+        [list(pair) for pair in job.refers_to],
+        job.span.file if job.span.file != job.file else None,
+    ]
+    return [*row, *rest] if rest != [None, [], None, "git", [], None] else row
+
+
+def _read_job(row: list[Any], files: list[str], names: list[str]) -> JobRecord:
+    key, file, digest, flags, span, named, code_paths, *rest = row
+    shown, depends_on, renamed_from, pause, refers_to, span_file = rest or (None, (), None, "git", (), None)
+    path = files[file]
+    return JobRecord(
+        key,
+        path,
+        digest,
+        shown or digest,
+        bool(flags & 1),
+        tuple(depends_on),
+        renamed_from,
+        pause,
+        bool(flags & 2),
+        tuple((pair[0], pair[1]) for pair in refers_to),
+        tuple([names[number] for number in named]),
+        bool(flags & 4),
+        bool(flags & 8),
+        SourceSpan(span_file or path, *span),
+        tuple(code_paths),
+    )
+
+
+def finding_row(finding: Diagnostic) -> list[Any]:
+    """A finding as JSON."""
+    return [
+        finding.code,
+        finding.severity.value,
+        finding.summary,
+        finding.detail,
+        finding.hint,
+        finding.path,
+        [list(span) for span in finding.spans],
+        [[list(related.span), related.text] for related in finding.related],
+    ]
+
+
+def read_finding(row: Sequence[Any]) -> Diagnostic:
+    """The other way."""
+    code, severity, summary, detail, hint, path, spans, related = row
+    return Diagnostic(
+        code=code,
+        severity=Severity(severity),
+        summary=summary,
+        detail=detail,
+        hint=hint,
+        path=path,
+        spans=tuple(SourceSpan(*span) for span in spans),
+        related=tuple(Related(SourceSpan(*span), text) for span, text in related),
+    )
+
+
+class Summary(NamedTuple):
+    """What a plan without changes asks for."""
+
+    bundle: Bundle
+    findings: tuple[Diagnostic, ...]
+    snapshot_key: str | None
+
+
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """As JSON; jobs are columns, because there may be very many of them."""
+    bundle = summary.bundle
+    fields = {
+        name: getattr(bundle, name)
+        for name in Bundle.__dataclass_fields__
+        if name not in ("jobs", "target", "variables")
+    }
+    odd = {}
+    digests = []
+    for number, (key, meta) in enumerate(bundle.jobs.items()):
+        digests.append(meta.digest.removeprefix(_DIGEST_PREFIX))
+        if meta[1:] != (True, (), None, "git"):
+            odd[number] = [meta.uses_code, list(meta.depends_on), meta.renamed_from, meta.pause]
+        del key
+    return {
+        "bundle": {**fields, "unmanaged": dict(bundle.unmanaged)},
+        "target": asdict(bundle.target),
+        "variables": [list(variable) for variable in bundle.variables],
+        "keys": list(bundle.jobs),
+        "digests": "".join(digests),
+        "odd": odd,
+        "findings": [finding_row(finding) for finding in summary.findings],
+        "snapshot_key": summary.snapshot_key,
+    }
+
+
+def read_summary(document: Mapping[str, Any]) -> Summary:
+    """The other way. Raises KeyError, TypeError, ValueError for what is no such document."""
+    keys: list[str] = document["keys"]
+    text: str = document["digests"]
+    if len(text) != 64 * len(keys):
+        raise ValueError("digests and keys do not fit")
+    make = JobDigest.__new__
+    jobs = {
+        key: make(JobDigest, _DIGEST_PREFIX + text[at : at + 64], True)
+        for key, at in zip(keys, range(0, len(text), 64), strict=True)
+    }
+    for number, (uses_code, depends_on, renamed_from, pause) in document["odd"].items():
+        key = keys[int(number)]
+        jobs[key] = JobDigest(jobs[key].digest, uses_code, tuple(depends_on), renamed_from, pause)
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in document["bundle"].items()
+    }
+    bundle = Bundle(
+        jobs=jobs,
+        target=Target(**document["target"]),
+        variables=tuple(Variable(*row) for row in document["variables"]),
+        **fields,
+    )
+    return Summary(bundle, tuple(map(read_finding, document["findings"])), document["snapshot_key"])

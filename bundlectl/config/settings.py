@@ -1,0 +1,97 @@
+"""The `bundlectl:` section and the target, decoded (config language 18). Unknown keys and forms were checked before.
+
+Called by config.loader for the rules and by config.decode. What this version keeps without acting on it is said here.
+"""
+
+from typing import Any
+
+from bundlectl.config.facts import Facts, Findings, Outcome
+from bundlectl.config.findings import error, note
+from bundlectl.config.modes import DEVELOPMENT, PRODUCTION, mode_of
+from bundlectl.config.node import Node, lookup, plain
+from bundlectl.config.reading import members
+from bundlectl.model.bundle import Target
+
+LOCAL, DATABRICKS = "local", "databricks"
+# Read and recorded, and not acted on by this version.
+_NOT_YET = {
+    "policies": "policies are not evaluated by this version",
+    "promotion": "promotion is not part of this version",
+    "policy_ref": "policies are not evaluated by this version",
+}
+_STATE_NOT_YET = ("form", "require_signed", "strict_lease")
+
+
+def _text(node: Node | None) -> str | None:
+    return node.value if node is not None and isinstance(node.value, str) and node.value else None
+
+
+def backend_kind(node: Node, facts: Facts) -> str:
+    """Kind of the backend: as given, else `databricks` when a workspace is named, else `local`."""
+    given = members(node, "bundlectl").get("backend")
+    kind = _text(given) or (_text(given.get("kind")) if given is not None else None)
+    if kind is not None:
+        return kind
+    workspace = members(node, "workspace")
+    named = _text(workspace.get("host")) or _text(workspace.get("profile"))
+    return DATABRICKS if named or facts.request.host_given else LOCAL
+
+
+def target(node: Node, facts: Facts) -> Target:
+    """The chosen target."""
+    own = members(node, "bundlectl")
+    mode = mode_of(node)
+    kind = backend_kind(node, facts)
+    backend = own.get("backend")
+    options: dict[str, Any] = plain(backend) if backend is not None and backend.is_map else {}
+    protect = own.get("protect")
+    remote = lookup(node, ("bundlectl", "state", "remote"))
+    in_place = mode == DEVELOPMENT and kind != LOCAL
+    return Target(
+        name=facts.target,
+        mode=mode,
+        protected=protect.value if protect is not None and isinstance(protect.value, bool) else mode == PRODUCTION,
+        backend=kind,
+        backend_options={name: value for name, value in options.items() if name != "kind" and value is not None},
+        host=_text(members(node, "workspace").get("host")),
+        code=_text(own.get("code")) or ("in_place" if in_place else "snapshot"),
+        state_remote=_text(remote),
+        retention=_text(own.get("retention")) or "30d",
+        default=facts.default_target,
+    )
+
+
+def check(node: Node, facts: Facts) -> Outcome:
+    """Settings that are kept and have no effect yet; old keys of renamed jobs."""
+    found: Findings = []
+    section = node.get("bundlectl")
+    for name, why in _NOT_YET.items():
+        given = section.get(name) if section is not None else None
+        if given is not None and section is not None and given.value not in (None, [], {}):
+            found.append(
+                note(
+                    "BND316", f"bundlectl.{name} has no effect: {why}", section.key_span(name), path=("bundlectl", name)
+                )
+            )
+    state = section.get("state") if section is not None else None
+    for name in _STATE_NOT_YET:
+        given = state.get(name) if state is not None else None
+        if given is not None and state is not None and given.value not in (None, False, "auto", "ref"):
+            path = ("bundlectl", "state", name)
+            summary = f"bundlectl.state.{name} has no effect in this version"
+            found.append(note("BND316", summary, state.key_span(name), path=path))
+    found.extend(_renamed(node, facts))
+    return node, found
+
+
+def _renamed(node: Node, facts: Facts) -> Findings:
+    found: Findings = []
+    jobs = members(node, "resources", "jobs")
+    for key, job in jobs.items():
+        old = lookup(job, ("bundlectl", "renamed_from"))
+        name = _text(old)
+        if old is not None and name is not None and (name in jobs or name in facts.others.keys):
+            summary = f'"{name}" is the old key of "{key}" and is still defined'
+            path = ("resources", "jobs", key, "bundlectl", "renamed_from")
+            found.append(error("BND225", summary, old.span, path=path, hint="remove the old job, or renamed_from"))
+    return found
