@@ -1,0 +1,127 @@
+"""Backend over the Jobs API and the engine's extensions: the embedded engine, in process or behind a server.
+
+Opened by registry. Everything is a call of client or extensions plus the pure steps of documents, runs and files.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bundlectl.backends.base import BlobReader, Composed, LogChunk
+from bundlectl.backends.jobs_api import documents, files, runs
+from bundlectl.backends.jobs_api.client import JobsClient
+from bundlectl.backends.jobs_api.documents import Owner, Places
+from bundlectl.backends.jobs_api.extensions import EngineCalls
+from bundlectl.backends.jobs_api.transport import Transport
+from bundlectl.model.backend import BackendIdentity, Capabilities, Observed
+from bundlectl.model.errors import Conflict, NotFound
+from bundlectl.model.run import Run
+from bundlectl.model.source import Snapshot
+
+
+class JobsApiBackend:
+    """See base.Backend for what each method promises."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        capabilities: Capabilities,
+        *,
+        root_path: str,
+        file_path: str,
+        host: str | None = None,
+    ) -> None:
+        self._client = JobsClient(transport)
+        self._engine = EngineCalls(self._client)
+        self._places = Places(root_path.rstrip("/"), file_path.rstrip("/"))
+        self._host = host
+        self.capabilities = capabilities
+
+    def identity(self) -> BackendIdentity:
+        return BackendIdentity(kind=self.capabilities.kind, host=self._host, workspace_id=self._engine.identity())
+
+    def observe(self, lineage: str | None, target: str) -> Observed:
+        jobs = () if lineage is None else self._engine.owned_jobs(lineage, target)
+        return Observed(read=True, jobs=jobs)
+
+    def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+        return {id: self._read_one(id) for id in ids}
+
+    def _read_one(self, id: str) -> dict[str, Any] | None:
+        try:
+            settings = self._client.get_job(id)
+        except NotFound:
+            return None
+        return documents.neutral(settings, self._places)
+
+    def compose(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        snapshot: str | None,
+        lineage: str,
+        target: str,
+        key: str,
+        own: str | None = None,
+    ) -> Composed:
+        owner = Owner.derived(lineage, target, key, own)
+        return documents.compose(spec, self._places, owner, snapshot)
+
+    def neutral(self, composed: Composed) -> dict[str, Any]:
+        return documents.neutral(composed.document, self._places)
+
+    def has_snapshot(self, digest: str) -> bool:
+        return self._engine.snapshot(digest).sealed
+
+    def publish(self, snapshot: Snapshot, read_blobs: BlobReader) -> int:
+        return files.publish(self._engine, snapshot, read_blobs)
+
+    def create(self, composed: Composed, fence: int) -> str:
+        return self._client.create_job(composed.document, key=composed.key, own=composed.own, fence=fence)
+
+    def update(self, id: str, composed: Composed, fence: int) -> None:
+        try:
+            self._client.reset_job(id, composed.document, key=composed.key, fence=fence)
+        except NotFound as error:
+            raise Conflict(f"job {id} of jobs.{composed.key} no longer exists", code="BND703") from error
+
+    def delete(self, id: str, fence: int) -> None:
+        try:
+            self._client.delete_job(id, fence=fence)
+        except NotFound:
+            return
+
+    def active_runs(self, ids: Sequence[str]) -> dict[str, int]:
+        counts = dict.fromkeys(ids, 0)
+        # Runs under way are few and jobs many: one listing of the former, not one call for each of the latter.
+        for run in self._client.list_runs(job_id=ids[0] if len(ids) == 1 else None, active_only=True) if ids else ():
+            job = str(run.get("job_id"))
+            if job in counts:
+                counts[job] += 1
+        return counts
+
+    def submit(self, job_id: str, *, parameters: Mapping[str, str], only: Sequence[str], token: str) -> str:
+        return self._client.run_now(job_id, parameters=parameters, only=only, token=token)
+
+    def run(self, run_id: str) -> Run:
+        return runs.run_of(self._client.get_run(run_id))
+
+    def runs(self, job_id: str | None, limit: int) -> list[Run]:
+        found: list[Run] = []
+        if limit > 0:
+            for document in self._client.list_runs(job_id=job_id):
+                found.append(runs.run_of(document))
+                if len(found) == limit:
+                    break
+        return found
+
+    def cancel(self, run_id: str) -> None:
+        self._client.cancel_run(run_id)
+
+    def log(self, task_run_id: str, offset: int) -> LogChunk:
+        return self._engine.log(task_run_id, offset)
+
+    def outcome(self, run_id: str) -> dict[str, Any]:
+        return self._engine.outcome(run_id)
+
+    def environment(self, job_id: str) -> list[dict[str, Any]]:
+        return self._engine.environment(job_id)

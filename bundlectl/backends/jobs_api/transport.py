@@ -1,0 +1,65 @@
+"""How a request reaches the Jobs API: the Transport protocol, and the one that calls an engine in this process.
+
+Used by client. Whoever carries requests over a network is another Transport; documents, statuses and error bodies
+are the same.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from bundlectl.backends.base import Handler
+
+
+class Answer(NamedTuple):
+    """What came back. `document` is decoded JSON; text or bytes when it was none."""
+
+    status: int
+    document: Any
+
+
+class NotSent(Exception):
+    """The request surely had no effect: no connection, name not known, certificate refused. `code` is a BND7xx."""
+
+    def __init__(self, text: str, code: str = "BND710") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class NoAnswer(Exception):
+    """The request was sent, wholly or in part, and no complete answer came: it may have taken effect."""
+
+    def __init__(self, text: str, code: str = "BND711") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Transport(Protocol):
+    """One exchange. Threads may call it at once."""
+
+    @property
+    def place(self) -> str:
+        """Where requests go, for messages: `the local engine`, `https://...`."""
+        ...
+
+    def request(
+        self, method: str, path: str, query: Mapping[str, str], document: Any, headers: Mapping[str, str]
+    ) -> Answer:
+        """Sends one request; `document` is JSON, bytes, or None for no body.
+
+        May by itself repeat a GET, and any request that was answered 429 or 503 with Retry-After; nothing else.
+        Raises NotSent, NoAnswer.
+        """
+        ...
+
+
+class InProcessTransport:
+    """Calls the engine's handler function."""
+
+    def __init__(self, handler: Handler, place: str = "the local engine") -> None:
+        self._handler = handler
+        self.place = place
+
+    def request(
+        self, method: str, path: str, query: Mapping[str, str], document: Any, headers: Mapping[str, str]
+    ) -> Answer:
+        return Answer(*self._handler(method, path, query, document, headers))

@@ -1,0 +1,56 @@
+"""A known backend without a connection: plans work, everything live is refused by name."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bundlectl.backends.base import Backend, Composed
+from bundlectl.backends.unavailable import UnavailableBackend
+from bundlectl.model.backend import Capabilities
+from bundlectl.model.errors import Unsupported
+from bundlectl.model.source import Snapshot
+
+BACKEND: Backend = UnavailableBackend(Capabilities(kind="databricks", deploys=False), "https://acme.example")
+COMPOSED = Composed({}, "sha256:x", "b1-a", "etl")
+
+
+def test_observe_says_why_nothing_was_read() -> None:
+    observed = BACKEND.observe("lineage", "prod")
+    assert not observed.read
+    assert observed.why_not == (
+        'this version of bundlectl does not connect to backend "databricks" at https://acme.example'
+    )
+
+
+CALLS: dict[str, Callable[[], object]] = {
+    "read": lambda: BACKEND.read(["1"]),
+    "compose": lambda: BACKEND.compose({}, snapshot=None, lineage="l", target="t", key="k"),
+    "neutral": lambda: BACKEND.neutral(COMPOSED),
+    "has_snapshot": lambda: BACKEND.has_snapshot("sha256:x"),
+    "publish": lambda: BACKEND.publish(Snapshot(digest="sha256:x", files=()), lambda blobs: {}),
+    "create": lambda: BACKEND.create(COMPOSED, 1),
+    "update": lambda: BACKEND.update("1", COMPOSED, 1),
+    "delete": lambda: BACKEND.delete("1", 1),
+    "active_runs": lambda: BACKEND.active_runs(["1"]),
+    "submit": lambda: BACKEND.submit("1", parameters={}, only=(), token="t"),
+    "run": lambda: BACKEND.run("1"),
+    "runs": lambda: BACKEND.runs(None, 5),
+    "cancel": lambda: BACKEND.cancel("1"),
+    "log": lambda: BACKEND.log("1", 0),
+    "outcome": lambda: BACKEND.outcome("1"),
+    "environment": lambda: BACKEND.environment("1"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_everything_live_is_refused(name: str) -> None:
+    with pytest.raises(Unsupported) as caught:
+        CALLS[name]()
+    assert (caught.value.code, caught.value.exit_code) == ("BND310", 1)
+    assert 'backend "databricks" at https://acme.example' in caught.value.summary
+    assert caught.value.detail == "Nothing was changed."
+
+
+def test_no_method_of_the_protocol_is_forgotten() -> None:
+    methods = {name for name in vars(Backend) if not name.startswith("_")} - {"capabilities", "identity", "observe"}
+    assert methods == set(CALLS)
