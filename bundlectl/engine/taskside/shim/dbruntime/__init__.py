@@ -1,0 +1,19 @@
+"""What `from databricks.sdk.runtime import dbutils` looks for: on PYTHONPATH of every task (jobs.md 3.9).
+
+Imported by user code, or by the SDK for it, in any interpreter. Holds no logic: that is in engine.taskside.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.abspath(os.path.join(_HERE, *[os.pardir] * 5))
+sys.path.insert(0, _ROOT)
+try:
+    import bundlectl.engine.taskside  # noqa: F401
+finally:
+    sys.path.remove(_ROOT)
+
+from bundlectl.engine.taskside.namespace import UserNamespaceInitializer  # noqa: E402
+
+__all__ = ["UserNamespaceInitializer"]
