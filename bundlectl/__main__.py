@@ -1,0 +1,19 @@
+"""Entry point: answers --version by itself, so that it costs no more than the interpreter; else starts cli.main."""
+
+import sys
+
+from bundlectl import __version__
+
+
+def main() -> None:
+    """Runs one command and ends the process with its exit code."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        sys.stdout.write(f"bundlectl {__version__}\n")
+        sys.exit(0)
+    from bundlectl.cli.main import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""deploy: plan, ask, apply, verify."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bundlectl.cli.options import Common, StreamOption, StreamOutput, application, command
+from bundlectl.cli.results import show_plan_to_approve, shown_as_document
+from bundlectl.cli.wiring import Session, open_session
+from bundlectl.model.errors import Refused
+from bundlectl.model.plan import Plan
+from bundlectl.operations.deploy import DeployRequest, DeployResult
+from bundlectl.operations.deploy import deploy as carry_out
+from bundlectl.render.deploy_text import DeploymentLine, deploy_text, deployment_line
+from bundlectl.render.documents import deploy_document
+from bundlectl.render.plan_text import summary_text
+
+PARTLY = 3
+
+
+def deploy(
+    common: Common,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Apply exactly this saved plan, or refuse.")
+    ] = None,
+    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask before applying.")] = False,
+    allow_destructive: Annotated[
+        bool, typer.Option("--allow-destructive", help="With --auto-approve: also delete and replace jobs.")
+    ] = False,
+    allow_rewind: Annotated[
+        bool, typer.Option("--allow-rewind", help="Deploy a commit that does not contain the deployed one.")
+    ] = False,
+    allow_branch: Annotated[
+        bool, typer.Option("--allow-branch", help="Deploy from another branch than bundle.git.branch.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the deployment.")
+    ] = None,
+    output: StreamOption = StreamOutput.TEXT,
+) -> int:
+    """Plan, ask, apply, verify. A failed job does not stop the others; a rerun does what is left."""
+    session = open_session(common, output)
+    request = DeployRequest(
+        plan_file=(common.chdir or Path()) / plan_file if plan_file is not None else None,
+        auto_approve=auto_approve,
+        allow_destructive=allow_destructive,
+        allow_rewind=allow_rewind,
+        allow_branch=allow_branch,
+        reason=reason,
+    )
+    with session.progress():
+        result = carry_out(session.context, request, lambda plan: _ask(session, plan))
+    code = 0 if result.is_complete else PARTLY
+    _show(session, result, code)
+    return code
+
+
+def _ask(session: Session, plan: Plan) -> str | None:
+    """Shows the plan and asks for a yes. Raises Refused where nobody can be asked."""
+    with session.paused():
+        show_plan_to_approve(session, plan)
+        if not session.console.may_prompt:
+            raise Refused(
+                "no terminal to confirm on",
+                code="BND621",
+                detail="The plan is above. Nothing was changed.",
+                hint="have it reviewed, then: bundlectl deploy --auto-approve"
+                + (" --allow-destructive" if any(change.destructive for change in plan.changes) else ""),
+            )
+        answer = session.console.ask(f"Apply this plan to target \"{plan.target}\"? Only 'yes' goes on: ")
+    return "interactive" if answer.strip() == "yes" else None
+
+
+def _show(session: Session, result: DeployResult, exit_code: int) -> None:
+    """`deploy`: what was done, what was not, and the deployment's number and commit."""
+    document = deploy_document(result.manifest, result.outcomes)
+    if shown_as_document(session, document, exit_code):
+        return
+    if result.manifest is None:
+        session.console.result(summary_text(result.plan))
+        return
+    verified = [item for item in result.outcomes if item.outcome == "done"]
+    line = DeploymentLine(
+        serial=result.manifest["serial"],
+        bundle=result.plan.bundle,
+        target=result.plan.target,
+        commit=result.plan.source.commit,
+        unchanged=result.plan.unchanged,
+        verified=sum(not item.not_converged for item in verified),
+        read_back=len(verified),
+    )
+    text = deploy_text(result.outcomes, line, style=session.console.style)
+    session.console.result(text, summary=deployment_line(result.outcomes, line))
+
+
+deploy_app = application(main=command(deploy))

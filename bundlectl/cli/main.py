@@ -1,0 +1,180 @@
+"""COMMANDS, the literal table verb -> application, and the way from arguments to an exit code.
+
+A command's module is imported only when that command is chosen. Parsing inside a command is Typer's; the overview is
+written here, so that it needs no command to be loaded.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from bundlectl import __version__
+from bundlectl.base.suggest import nearest
+from bundlectl.cli.boundary import guarded
+from bundlectl.model.errors import UsageError
+
+Application = Callable[..., Any]
+
+
+class Verb(NamedTuple):
+    """One verb: how its Typer application is loaded, its group and its line in the overview."""
+
+    load: Callable[[], Application]
+    group: str
+    help: str
+
+
+def _init() -> Application:
+    from bundlectl.cli.commands.adopt import init_app
+
+    return init_app
+
+
+def _validate() -> Application:
+    from bundlectl.cli.commands.validate import validate_app
+
+    return validate_app
+
+
+def _schema() -> Application:
+    from bundlectl.cli.commands.validate import schema_app
+
+    return schema_app
+
+
+def _explain() -> Application:
+    from bundlectl.cli.commands.validate import explain_app
+
+    return explain_app
+
+
+def _plan() -> Application:
+    from bundlectl.cli.commands.plan import plan_app
+
+    return plan_app
+
+
+def _deploy() -> Application:
+    from bundlectl.cli.commands.deploy import deploy_app
+
+    return deploy_app
+
+
+def _history() -> Application:
+    from bundlectl.cli.commands.history import history_app
+
+    return history_app
+
+
+def _summary() -> Application:
+    from bundlectl.cli.commands.history import summary_app
+
+    return summary_app
+
+
+def _run() -> Application:
+    from bundlectl.cli.commands.run import run_app
+
+    return run_app
+
+
+def _runs() -> Application:
+    from bundlectl.cli.commands.runs import runs_app
+
+    return runs_app
+
+
+COMMANDS: dict[str, Verb] = {
+    "init": Verb(_init, "Authoring", "Create a bundle from a template"),
+    "validate": Verb(_validate, "Authoring", "Check a bundle, offline"),
+    "schema": Verb(_schema, "Authoring", "Print the JSON Schema of a document"),
+    "explain": Verb(_explain, "Authoring", "Explain a diagnostic code"),
+    "plan": Verb(_plan, "Plan and deploy", "Show what a deploy would do"),
+    "deploy": Verb(_deploy, "Plan and deploy", "Plan, ask, apply, verify"),
+    "history": Verb(_history, "Plan and deploy", "List deployments with their commits"),
+    "summary": Verb(_summary, "Plan and deploy", "Show what is deployed, and where it is kept"),
+    "run": Verb(_run, "Running", "Run a deployed job and follow it"),
+    "runs": Verb(_runs, "Running", "List runs; get, logs, manifest, cancel"),
+}
+
+TOPICS = ("exit-codes",)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code. Prints; never raises for an expected error."""
+    words = list(arguments)
+    if words[:1] == ["bundle"]:
+        # Scripts written for the Databricks CLI say `bundle validate`.
+        words = words[1:]
+    return guarded(words, lambda: _dispatch(words))
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h"):
+        return _say(overview())
+    if words[0] in ("--version", "-V"):
+        return _say(f"bundlectl {__version__}\n")
+    if words[0] == "help":
+        if words[1:] == ["exit-codes"]:
+            return _say(EXIT_CODES)
+        return _dispatch([*words[1:], "--help"] if words[1:] else [])
+    verb = COMMANDS.get(words[0])
+    if verb is None:
+        raise _unknown(words[0])
+    code = verb.load()(args=words[1:], prog_name=f"bundlectl {words[0]}", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def _unknown(word: str) -> UsageError:
+    if word.startswith("-"):
+        return UsageError(
+            f'no option "{word}" before a command', hint="options follow the command: bundlectl plan -t dev"
+        )
+    near = nearest(word, COMMANDS)
+    return UsageError(
+        f'no command "{word}"' + (f'; did you mean "{near}"?' if near else ""), hint="bundlectl --help lists them"
+    )
+
+
+def _say(text: str) -> int:
+    sys.stdout.write(text)
+    return 0
+
+
+def overview() -> str:
+    """What `bundlectl --help` prints."""
+    lines = [
+        "Usage: bundlectl COMMAND [OPTIONS]",
+        "",
+        "Plans, deploys and runs jobs that are kept as YAML bundles in git.",
+    ]
+    width = max(map(len, COMMANDS)) + 2
+    group = None
+    for name, verb in COMMANDS.items():
+        if verb.group != group:
+            group = verb.group
+            lines += ["", f"{group}:"]
+        lines.append(f"  {name:<{width}}{verb.help}")
+    lines += [
+        "",
+        "bundlectl COMMAND --help shows the options of a command.",
+        "bundlectl help exit-codes lists what the exit codes mean.",
+        "bundlectl --version prints the version.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+EXIT_CODES = """\
+  0  done, or no changes
+  1  error: bad bundle, usage, backend, not found
+  2  changes or drift, only with --detailed-exitcode
+  3  a run failed, or a deploy was applied in part
+  4  authentication or permission
+  5  lock held, or stale plan
+  6  refused by a guard or a policy; approval missing
+ 70  a bug in bundlectl
+130  interrupted (SIGINT)
+141  stdout was closed
+143  terminated (SIGTERM)
+"""

@@ -1,0 +1,259 @@
+"""The composition root: options and environment -> console, operation context, engine.
+
+Called by the commands. The only reader of the environment. What is built here lives as long as the command.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundlectl import __version__
+from bundlectl.backends.base import BackendRequest, Handler
+from bundlectl.backends.registry import open_backend
+from bundlectl.base.clock import Clock, SystemClock
+from bundlectl.base.host import this_process
+from bundlectl.cli.options import Common
+from bundlectl.config.cache import LoadIndex
+from bundlectl.config.loader import LoadRequest
+from bundlectl.engine.service import Engine
+from bundlectl.git.identity import configured_user
+from bundlectl.model.bundle import Bundle, Target
+from bundlectl.model.deployment import Owner
+from bundlectl.model.errors import UsageError
+from bundlectl.model.events import EventSink, ignore
+from bundlectl.operations.context import Actor, OperationContext, Source
+from bundlectl.render.console import Console
+from bundlectl.render.json_lines import JsonLines
+from bundlectl.render.progress import LiveProgress, PlainProgress
+from bundlectl.review.environment import detect
+
+# Folders of bundlectl: variable that overrides it, kind of user folder.
+_FOLDERS = {"cache": "BUNDLECTL_CACHE_DIR", "state": "BUNDLECTL_STATE_DIR", "config": "BUNDLECTL_CONFIG_DIR"}
+
+
+def open_console(common: Common) -> Console:
+    """The console that the options ask for."""
+    environment = os.environ
+    return Console(
+        sys.stdout,
+        sys.stderr,
+        color="never" if common.no_color else common.color.value,
+        quiet=common.quiet,
+        interactive=False if common.no_input or _flag(environment, "BUNDLECTL_NO_INPUT") else None,
+        in_ci=detect(environment) is not None,
+        environment=environment,
+    )
+
+
+def plain_console(words: Sequence[str]) -> Console:
+    """A console for an error that came before, or instead of, the options."""
+    color = "never" if "--no-color" in words else "auto"
+    return Console(sys.stdout, sys.stderr, color=color, in_ci=detect(os.environ) is not None, environment=os.environ)
+
+
+def crash_folder() -> Path:
+    """Where the report of a crash goes."""
+    return _folder("state")
+
+
+class Engines:
+    """The embedded engine of this process: opened when a backend asks for it, driven only while a run is followed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._engine: Engine | None = None
+
+    def handler(self, path: Path) -> Handler:
+        """The engine's API. Opening it creates nothing on disk."""
+        if self._engine is None:
+            self._engine = Engine(path, self._clock)
+        return self._engine.handle
+
+    @contextmanager
+    def driving(self) -> Iterator[None]:
+        """While this lasts, runs of the embedded engine advance. Does nothing when no engine was opened."""
+        if self._engine is None:
+            yield
+            return
+        self._engine.start()
+        try:
+            yield
+        finally:
+            self._engine.stop()
+
+
+class Session:
+    """One command's console, context and engine."""
+
+    def __init__(self, common: Common, output: str) -> None:
+        self.console = open_console(common)
+        self.output = output
+        self.clock = SystemClock()
+        self.lines = JsonLines(self.console, self.clock, __version__) if output == "jsonl" else None
+        self._live = self.console.interactive and not common.no_progress
+        self._sink: EventSink = self.lines if self.lines is not None else ignore
+        self._shown: LiveProgress | PlainProgress | None = None
+        self._engines = Engines(self.clock)
+        self.context = _context(common, self.clock, self._engines, lambda event: self._sink(event))
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """While this lasts, events are shown: as JSON lines, as a live table, or as a line each."""
+        if self.lines is not None:
+            yield
+            return
+        kind = LiveProgress if self._live else PlainProgress
+        with kind(self.console, self.clock) as self._shown:
+            self._sink = self._shown
+            try:
+                yield
+            finally:
+                self._sink, self._shown = ignore, None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Lets somebody be asked: what is live is taken off the screen first, and comes back after."""
+        if self._shown is None:
+            yield
+            return
+        with self._shown.paused():
+            yield
+
+    def places(self, bundle: Bundle) -> dict[str, str]:
+        """Where this machine keeps what is not in git."""
+        local = {"engine": str(engine_folder(bundle.target, os.environ))} if bundle.target.backend == "local" else {}
+        return {**local, "cache": str(_folder("cache")), "reports": str(_folder("state"))}
+
+
+def open_session(common: Common, output: object) -> Session:
+    """Everything that a command on a bundle needs. Raises UsageError for options that do not hold."""
+    return Session(common, str(output))
+
+
+def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) -> OperationContext:
+    environment = os.environ
+    start = (common.chdir or Path()).resolve()
+    if not start.is_dir():
+        raise UsageError(f'"{common.chdir}" is not a folder', code="BND623")
+    user, user_id = _identity(start, environment)
+    actor = _actor(environment, user)
+    return OperationContext(
+        start=start,
+        environment=environment,
+        source=Source(ref=common.ref, worktree=common.worktree),
+        request=LoadRequest(
+            start="",
+            root=_bundle_root(common, environment),
+            target=common.target
+            or environment.get("BUNDLECTL_TARGET")
+            or environment.get("DATABRICKS_BUNDLE_TARGET")
+            or None,
+            variables=_variables(common, environment),
+            variable_file=None,
+            user=user,
+            user_id=user_id,
+            host_given=bool(environment.get("DATABRICKS_HOST")),
+            allow_unknown_fields=common.allow_unknown_fields,
+        ),
+        index=LoadIndex(_folder("cache") / "bundles.sqlite"),
+        clock=clock,
+        actor=actor,
+        owner=_owner(actor),
+        emit=emit,
+        open_backend=lambda bundle: open_backend(_backend_request(bundle, engines)),
+        driving=engines.driving,
+        tool_version=__version__,
+    )
+
+
+def _bundle_root(common: Common, environment: Mapping[str, str]) -> str | None:
+    given = common.bundle_root or environment.get("BUNDLECTL_ROOT") or environment.get("DATABRICKS_BUNDLE_ROOT")
+    return str(given) if given else None
+
+
+def _identity(start: Path, environment: Mapping[str, str]) -> tuple[str, str | None]:
+    """Who names and paths are made for: BUNDLECTL_USER, a service principal, git's user, the login name."""
+    given = environment.get("BUNDLECTL_USER") or environment.get("DATABRICKS_CLIENT_ID")
+    if given:
+        return given, environment.get("BUNDLECTL_USER_ID")
+    return configured_user(start, environment) or environment.get("USER") or environment.get(
+        "LOGNAME"
+    ) or "nobody", None
+
+
+def _variables(common: Common, environment: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Values from flags and environment as (name, value, origin). Raises UsageError BND233, BND234."""
+    given: dict[str, str] = {}
+    for item in common.var or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise UsageError(f'--var needs name=value, got "{item}"', code="BND234")
+        if name in given:
+            raise UsageError(f'--var "{name}" is given twice ("{given[name]}", "{value}")', code="BND233")
+        given[name] = value
+    prefix = "BUNDLE_VAR_"
+    inherited = {name[len(prefix) :]: value for name, value in environment.items() if name.startswith(prefix)}
+    return tuple(
+        [(name, value, "flag") for name, value in sorted(given.items())]
+        + [(name, value, "environment") for name, value in sorted(inherited.items()) if name not in given]
+    )
+
+
+def _actor(environment: Mapping[str, str], user: str) -> Actor:
+    ci = detect(environment)
+    name = (ci.actor if ci is not None else None) or environment.get("BUNDLECTL_ACTOR") or user
+    return Actor(name=name, ci=ci.document() if ci is not None else None)
+
+
+def _owner(actor: Actor) -> Owner:
+    me = this_process()
+    return Owner(
+        actor=actor.name,
+        ci=actor.ci.get("platform") if actor.ci else None,
+        run_url=actor.run_url,
+        host=me.host,
+        boot_id=me.boot_id,
+        pid_ns=me.pid_ns,
+        pid=me.pid,
+        pid_start=me.pid_start,
+    )
+
+
+def _backend_request(bundle: Bundle, engines: Engines) -> BackendRequest:
+    return BackendRequest(
+        target=bundle.target,
+        root_path=bundle.root_path,
+        file_path=bundle.file_path,
+        open_engine=lambda: engines.handler(engine_folder(bundle.target, os.environ)),
+    )
+
+
+def engine_folder(target: Target, environment: Mapping[str, str]) -> Path:
+    """Folder of the embedded engine: BUNDLECTL_ENGINE_DIR, else bundlectl.backend.path, else the user's data folder."""
+    given = environment.get("BUNDLECTL_ENGINE_DIR") or target.backend_options.get("path")
+    return Path(str(given)).expanduser().resolve() if given else _user_folder("data") / "engine"
+
+
+def _folder(kind: str) -> Path:
+    """A folder of bundlectl: cache, state or config. Not created here."""
+    given = os.environ.get(_FOLDERS[kind])
+    return Path(given).expanduser().resolve() if given else _user_folder(kind)
+
+
+def _user_folder(kind: str) -> Path:
+    from platformdirs import PlatformDirs
+
+    folders = PlatformDirs("bundlectl", appauthor=False)
+    paths = {
+        "cache": folders.user_cache_path,
+        "state": folders.user_state_path,
+        "config": folders.user_config_path,
+        "data": folders.user_data_path,
+    }
+    return paths[kind]
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").lower() not in ("", "0", "false", "no")

@@ -1,0 +1,119 @@
+"""The deployment manifest (bundlectl.deployment/v1): one finished deploy as a record that can be verified later. Pure.
+
+Called by deploy at its end; stored by state in the closing commit.
+"""
+
+import platform
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from bundlectl.base.clock import rfc3339
+from bundlectl.base.digest import digest_document
+from bundlectl.model.deployment import Deployment
+from bundlectl.model.manifest import DEPLOYMENT_FORMAT
+from bundlectl.operations.apply import Applied, Outcome
+from bundlectl.operations.context import OperationContext
+from bundlectl.operations.plan import Planned
+
+
+class ManifestFacts(NamedTuple):
+    """What the plan does not know. Times are epoch milliseconds."""
+
+    id: str
+    started: int
+    ended: int
+    approved: str  # interactive, auto, plan-file
+    overrides: tuple[Mapping[str, str | None], ...]
+
+
+def deployment_manifest(
+    context: OperationContext,
+    planned: Planned,
+    before: Deployment,
+    after: Deployment,
+    applied: Applied,
+    facts: ManifestFacts,
+) -> dict[str, Any]:
+    """The manifest of a deploy that just ended."""
+    plan, source = planned.plan, planned.plan.source
+    return {
+        "format": DEPLOYMENT_FORMAT,
+        "id": facts.id,
+        "serial": after.serial,
+        "lineage": after.lineage,
+        "parent": digest_document(planned.previous) if planned.previous is not None else None,
+        "bundle": plan.bundle,
+        "target": plan.target,
+        "kind": "deploy",
+        "source": {
+            "repository": source.remote,
+            "ref": source.ref,
+            "commit": source.commit,
+            "tree": source.tree,
+            "root": source.root,
+            "dirty": source.dirty,
+        },
+        "snapshot": _snapshot(planned),
+        "artifacts": [dict(item) for item in plan.artifacts],
+        "config_digest": plan.config_digest,
+        "variables": [dict(item) for item in plan.variables],
+        "jobs": [_job(item, applied) for item in applied.outcomes],
+        "plan": {"digest": plan.digest, "changes_digest": plan.changes_digest, "reviewed": facts.approved},
+        "approval": {
+            "by": context.actor.name,
+            "how": {"interactive": "prompt", "auto": "flag", "plan-file": "flag"}[facts.approved],
+            "overrides": [dict(item) for item in facts.overrides],
+            "policies": [],
+            "policy_source": None,
+        },
+        "promotion": None,
+        "rollback": None,
+        "hold": None,
+        "debt": list(after.debt),
+        "backend": _backend(planned),
+        "actor": {"name": context.actor.name, "verified": context.actor.verified, "ci": context.actor.ci},
+        "tool": {"name": "bundlectl", "version": context.tool_version, "python": platform.python_version()},
+        "started": rfc3339(facts.started),
+        "ended": rfc3339(facts.ended),
+        "outcome": _outcome(applied.outcomes),
+        "recovered_from": before.intent.recovered_from if before.intent else None,
+        "unknown": [],
+    }
+
+
+def _snapshot(planned: Planned) -> dict[str, Any] | None:
+    if planned.plan.snapshot is None:
+        return None
+    files = planned.snapshot
+    return {
+        "digest": planned.plan.snapshot,
+        "files": len(files.files) if files is not None else None,
+        "bytes": files.size if files is not None else None,
+        "mode": "snapshot",
+    }
+
+
+def _job(outcome: Outcome, applied: Applied) -> dict[str, Any]:
+    key = outcome.address.removeprefix("resources.jobs.")
+    recorded = applied.jobs.get(key)
+    return {
+        "address": outcome.address,
+        "id": outcome.id,
+        "action": outcome.action.value,
+        "spec_digest": recorded.spec if recorded is not None else None,
+        "outcome": outcome.outcome,
+        "error": outcome.error,
+        "not_converged": list(outcome.not_converged),
+        "renamed_from": outcome.renamed_from,
+    }
+
+
+def _backend(planned: Planned) -> dict[str, Any]:
+    identity = planned.backend.identity()
+    return {"kind": identity.kind, "host": identity.host, "workspace_id": identity.workspace_id}
+
+
+def _outcome(outcomes: tuple[Outcome, ...]) -> str:
+    if all(item.outcome == "done" and not item.not_converged for item in outcomes):
+        return "complete"
+    return "partial" if any(item.outcome == "done" for item in outcomes) else "failed"

@@ -1,0 +1,234 @@
+"""load, stage, read state, observe, build: what a deploy would do, as a finished value.
+
+Called by plan and deploy. Writes nothing, takes no lock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bundlectl.backends.base import Backend
+from bundlectl.base.digest import digest_document
+from bundlectl.config.cache import specs_of
+from bundlectl.git.repository import Repository
+from bundlectl.git.snapshot import read_code_tree
+from bundlectl.git.trees import read_blobs
+from bundlectl.model.backend import BackendIdentity, Observed
+from bundlectl.model.bundle import Bundle
+from bundlectl.model.deployment import Deployment
+from bundlectl.model.errors import Refused, RepositoryError
+from bundlectl.model.job import JobSpec
+from bundlectl.model.location import key_of
+from bundlectl.model.plan import CodeFile, Plan, PlanSource
+from bundlectl.model.source import Snapshot
+from bundlectl.operations.context import OperationContext
+from bundlectl.operations.load import Loading, load
+from bundlectl.operations.stage import describe_code, snapshot_digest
+from bundlectl.planning.classify import Differing, differing
+from bundlectl.planning.code import blobs_to_read, changed_files
+from bundlectl.planning.planner import PlanInputs, build
+from bundlectl.state.git_store import GitStateStore
+from bundlectl.state.store import Recorded, StateStore
+
+# Line counts are worth reading so much code for; beyond it the files are named without.
+_COUNTED_BYTES = 64 << 20
+
+# Of how many code-only jobs the files that they name are looked up, to be shown; the rest is folded anyway.
+_NAMED_JOBS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A plan, and what it was made of: all that a deploy needs to carry it out."""
+
+    plan: Plan
+    loading: Loading
+    bundle: Bundle
+    store: StateStore
+    recorded: Recorded
+    backend: Backend
+    observed: Observed
+    specs: Mapping[str, JobSpec]  # of the jobs whose documents the plan needed
+    snapshot: Snapshot | None  # None when its digest came from the cache and nothing needed its files
+    previous: Mapping[str, Any] | None  # manifest of the last deployment, read when there are differences
+
+    def all_specs(self) -> Mapping[str, JobSpec]:
+        """Specs of every job that the plan writes, those whose code alone changes included."""
+        keys = [key_of(change.address) for change in self.plan.changes if change.spec_digest is not None]
+        missing = [key for key in keys if key not in self.specs]
+        return {**self.specs, **specs_of(self.loading.loaded, missing)} if missing else self.specs
+
+
+def make_plan(context: OperationContext) -> Planned:
+    """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused."""
+    loading = load(context)
+    bundle = loading.bundle
+    store = GitStateStore(loading.home, bundle.name, bundle.target.name)
+    recorded = store.read()
+    deployment = recorded.deployment
+    backend = context.open_backend(bundle)
+    identity = backend.identity()
+    _refuse_other_backend(deployment, identity, bundle)
+    observed = backend.observe(deployment.lineage if deployment is not None else None, bundle.target.name)
+    digest = snapshot_digest(context, loading)
+    found = differing(bundle.jobs, digest, deployment, observed)
+    if found.ids:
+        documents = {id: document for id, document in backend.read(found.ids).items() if document is not None}
+        observed = replace(observed, documents=documents)
+    code, snapshot = _code(context, loading, deployment, digest)
+    specs = specs_of(loading.loaded, found.documents)
+    previous = _previous(store, deployment) if _differs(found) else None
+    plan = build(
+        PlanInputs(
+            tool_version=context.tool_version,
+            now_ms=context.clock.now_ms(),
+            bundle=bundle,
+            specs=specs,
+            state_ref=store.ref,
+            version=recorded.version,
+            deployment=deployment,
+            recorded_documents=_recorded_documents(store, recorded, found),
+            observed=observed,
+            snapshot=digest,
+            source=_source(context, loading, bundle),
+            backend=identity,
+            capabilities=backend.capabilities,
+            code=code,
+            artifacts=tuple({"name": name, "digest": None, "built": "at deploy"} for name in bundle.artifacts),
+            variables=_variables(bundle),
+            dirty_paths=loading.tree.revision.dirty,
+            protected=loading.protected_on_disk,
+            code_paths=_code_paths(loading, found),
+            active_runs=_active_runs(backend, deployment, found),
+            differing=found,
+            deployed_by=_who(previous),
+            **_rewind(loading.home, deployment, loading.tree.revision.commit),
+        )
+    )
+    return Planned(
+        plan=plan,
+        loading=loading,
+        bundle=bundle,
+        store=store,
+        recorded=recorded,
+        backend=backend,
+        observed=observed,
+        specs=specs,
+        snapshot=snapshot,
+        previous=previous,
+    )
+
+
+def _refuse_other_backend(deployment: Deployment | None, identity: BackendIdentity, bundle: Bundle) -> None:
+    """Jobs that live elsewhere must not be made again here, with the old ones left to run."""
+    recorded = deployment.backend if deployment is not None else None
+    if recorded is None or deployment is None or not deployment.jobs:
+        return
+    same = recorded.kind == identity.kind and recorded.host == identity.host
+    if same and identity.workspace_id in (None, recorded.workspace_id):
+        return
+    raise Refused(
+        f'target "{bundle.target.name}" was deployed to {_place(recorded)}, and this is {_place(identity)}',
+        code="BND309",
+        detail="Its jobs live there. Nothing was changed.",
+        hint="point to the same engine (BUNDLECTL_ENGINE_DIR, bundlectl.backend.path), or use another target",
+    )
+
+
+def _place(identity: BackendIdentity) -> str:
+    parts = [identity.kind, identity.host or "", identity.workspace_id or ""]
+    return "backend " + " ".join(part for part in parts if part)
+
+
+def _code(
+    context: OperationContext, loading: Loading, deployment: Deployment | None, digest: str | None
+) -> tuple[tuple[CodeFile, ...], Snapshot | None]:
+    """Files that changed since the last deployment; nothing is listed while the digests agree."""
+    head = deployment.deployed if deployment is not None else None
+    if digest == (head.snapshot if head is not None else None):
+        return (), None
+    snapshot = describe_code(context, loading)
+    new = {file.path: (file.mode, file.blob) for file in snapshot.files}
+    old: Mapping[str, tuple[str, str]] = {}
+    if head is not None and head.code_tree is not None:
+        old = read_code_tree(loading.home, head.code_tree)
+    wanted = blobs_to_read(old, new) if snapshot.size <= _COUNTED_BYTES else ()
+    stored = {entry[1] for entry in old.values()}
+    contents = {
+        **read_blobs(loading.home, [blob for blob in wanted if blob in stored]),
+        **read_blobs(loading.tree, [blob for blob in wanted if blob not in stored]),
+    }
+    return changed_files(old, new, contents), snapshot
+
+
+def _recorded_documents(store: StateStore, recorded: Recorded, found: Differing) -> Mapping[str, Mapping[str, Any]]:
+    if recorded.version is None or not found.recorded:
+        return {}
+    return store.documents(recorded.version, found.recorded)
+
+
+def _source(context: OperationContext, loading: Loading, bundle: Bundle) -> PlanSource:
+    revision = loading.tree.revision
+    return PlanSource(
+        commit=revision.commit,
+        tree=revision.tree,
+        ref=revision.ref,
+        remote=revision.remote,
+        dirty=bool(revision.dirty),
+        root=bundle.root,
+        # A clean working tree is its commit: which of the two was read makes no difference.
+        working_tree=bool(revision.dirty) or context.source.worktree,
+        dirty_paths=revision.dirty,
+    )
+
+
+def _variables(bundle: Bundle) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {"name": item.name, "origin": item.origin, "digest": digest_document(item.value)} for item in bundle.variables
+    )
+
+
+def _code_paths(loading: Loading, found: Differing) -> dict[str, tuple[str, ...]]:
+    if not found.code_only:
+        return {}
+    specs = specs_of(loading.loaded, found.code_only[:_NAMED_JOBS])
+    return {key: spec.code_paths for key, spec in specs.items()}
+
+
+def _active_runs(backend: Backend, deployment: Deployment | None, found: Differing) -> dict[str, int]:
+    if deployment is None or not backend.capabilities.deploys:
+        return {}
+    keys = [*found.changed, *found.code_only, *found.deleted, *found.renamed.values()]
+    ids = [deployment.jobs[key].id for key in keys if key in deployment.jobs and key not in found.gone]
+    return backend.active_runs(ids) if ids else {}
+
+
+def _differs(found: Differing) -> bool:
+    return bool(found.new or found.renamed or found.changed or found.code_only or found.deleted)
+
+
+def _previous(store: StateStore, deployment: Deployment | None) -> Mapping[str, Any] | None:
+    """Manifest of the last finished deployment."""
+    if deployment is None or deployment.deployed is None:
+        return None
+    return next((entry.manifest for entry in store.history(20) if entry.manifest is not None), None)
+
+
+def _who(manifest: Mapping[str, Any] | None) -> str | None:
+    actor = manifest.get("actor") if manifest is not None else None
+    return str(actor["name"]) if isinstance(actor, Mapping) and actor.get("name") else None
+
+
+def _rewind(repository: Repository, deployment: Deployment | None, commit: str | None) -> dict[str, Any]:
+    """Whether the commit fails to descend from the deployed one, and why that could not be told."""
+    head = deployment.deployed if deployment is not None else None
+    if head is None or head.commit is None or commit is None:
+        return {}
+    if head.commit == commit:
+        return {"is_rewind": False}
+    if not repository.has_commit(head.commit):
+        return {"is_rewind": True, "rewind_why": "that commit is not in this clone; fetch the whole history"}
+    try:
+        return {"is_rewind": not repository.is_ancestor(head.commit, commit)}
+    except RepositoryError as error:
+        return {"is_rewind": True, "rewind_why": error.summary}

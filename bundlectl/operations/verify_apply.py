@@ -1,0 +1,43 @@
+"""Reads back what an apply changed, and says which fields did not become what was sent.
+
+Called by deploy after apply. One bulk list; a job is read in full only when its digest is not the one that was sent.
+"""
+
+from bundlectl.backends.base import Backend
+from bundlectl.model.errors import BackendError
+from bundlectl.model.location import key_of, path_text
+from bundlectl.operations.apply import Applied, Outcome, Sent
+from bundlectl.planning.diff import differences
+
+
+def read_back(backend: Backend, applied: Applied, lineage: str, target: str) -> Applied:
+    """The same result with `not_converged` filled in."""
+    try:
+        observed = {job.own: job for job in backend.observe(lineage, target).jobs}
+    except BackendError as error:
+        return applied._replace(outcomes=tuple(_unread(item, error) for item in applied.outcomes))
+    outcomes: list[Outcome] = []
+    for outcome in applied.outcomes:
+        sent = applied.sent.get(key_of(outcome.address))
+        if outcome.outcome == "done" and sent is not None and outcome.id is not None:
+            found = observed.get(sent.composed.own)
+            if found is None or found.digest != sent.composed.digest:
+                outcome = outcome._replace(not_converged=_differing_fields(backend, outcome.id, sent))
+        outcomes.append(outcome)
+    return applied._replace(outcomes=tuple(outcomes))
+
+
+def _differing_fields(backend: Backend, identifier: str, sent: Sent) -> tuple[str, ...]:
+    try:
+        now = backend.read([identifier])[identifier]
+    except BackendError as error:
+        return (f"not read back: {error.summary}",)
+    if now is None:
+        return ("the job is gone",)
+    return tuple(path_text(path) for path in differences(sent.document, now, backend.capabilities.kind))
+
+
+def _unread(outcome: Outcome, error: BackendError) -> Outcome:
+    return (
+        outcome._replace(not_converged=(f"not read back: {error.summary}",)) if outcome.outcome == "done" else outcome
+    )
