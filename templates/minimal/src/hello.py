@@ -1,0 +1,5 @@
+"""Greets whoever the job parameter names."""
+
+import sys
+
+print(f"Hello, {sys.argv[1]}")
