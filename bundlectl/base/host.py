@@ -4,7 +4,6 @@ Called for the lease of a deploy and for the engine's workers. A pid alone prove
 """
 
 import os
-import socket
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ class ProcessIdentity(NamedTuple):
 def this_process() -> ProcessIdentity:
     """The running process."""
     pid = os.getpid()
-    return ProcessIdentity(socket.gethostname(), boot_id(), pid_namespace(), pid, process_start(pid))
+    return ProcessIdentity(os.uname().nodename, boot_id(), pid_namespace(), pid, process_start(pid))
 
 
 def boot_id() -> str | None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from bundlectl.cli.wiring import crash_folder, plain_console
+from bundlectl.cli.environment import crash_folder, plain_console
 from bundlectl.model.errors import BundlectlError, Interrupted, UsageError
 from bundlectl.render.console import Console, OutputClosed
 from bundlectl.render.diagnostics import error_text, source_reader

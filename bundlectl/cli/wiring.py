@@ -4,8 +4,7 @@ Called by the commands. The only reader of the environment. What is built here l
 """
 
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from bundlectl.backends.base import BackendRequest, Handler
 from bundlectl.backends.registry import open_backend
 from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import this_process
+from bundlectl.cli.environment import folder, open_console, user_folder
 from bundlectl.cli.options import Common
 from bundlectl.config.cache import LoadIndex
 from bundlectl.config.loader import LoadRequest
@@ -24,38 +24,9 @@ from bundlectl.model.deployment import Owner
 from bundlectl.model.errors import UsageError
 from bundlectl.model.events import EventSink, ignore
 from bundlectl.operations.context import Actor, OperationContext, Source
-from bundlectl.render.console import Console
 from bundlectl.render.json_lines import JsonLines
 from bundlectl.render.progress import LiveProgress, PlainProgress
 from bundlectl.review.environment import detect
-
-# Folders of bundlectl: variable that overrides it, kind of user folder.
-_FOLDERS = {"cache": "BUNDLECTL_CACHE_DIR", "state": "BUNDLECTL_STATE_DIR", "config": "BUNDLECTL_CONFIG_DIR"}
-
-
-def open_console(common: Common) -> Console:
-    """The console that the options ask for."""
-    environment = os.environ
-    return Console(
-        sys.stdout,
-        sys.stderr,
-        color="never" if common.no_color else common.color.value,
-        quiet=common.quiet,
-        interactive=False if common.no_input or _flag(environment, "BUNDLECTL_NO_INPUT") else None,
-        in_ci=detect(environment) is not None,
-        environment=environment,
-    )
-
-
-def plain_console(words: Sequence[str]) -> Console:
-    """A console for an error that came before, or instead of, the options."""
-    color = "never" if "--no-color" in words else "auto"
-    return Console(sys.stdout, sys.stderr, color=color, in_ci=detect(os.environ) is not None, environment=os.environ)
-
-
-def crash_folder() -> Path:
-    """Where the report of a crash goes."""
-    return _folder("state")
 
 
 class Engines:
@@ -124,7 +95,7 @@ class Session:
     def places(self, bundle: Bundle) -> dict[str, str]:
         """Where this machine keeps what is not in git."""
         local = {"engine": str(engine_folder(bundle.target, os.environ))} if bundle.target.backend == "local" else {}
-        return {**local, "cache": str(_folder("cache")), "reports": str(_folder("state"))}
+        return {**local, "cache": str(folder("cache")), "reports": str(folder("state"))}
 
 
 def open_session(common: Common, output: object) -> Session:
@@ -157,7 +128,7 @@ def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) ->
             host_given=bool(environment.get("DATABRICKS_HOST")),
             allow_unknown_fields=common.allow_unknown_fields,
         ),
-        index=LoadIndex(_folder("cache") / "bundles.sqlite"),
+        index=LoadIndex(folder("cache") / "bundles.sqlite"),
         clock=clock,
         actor=actor,
         owner=_owner(actor),
@@ -233,27 +204,4 @@ def _backend_request(bundle: Bundle, engines: Engines) -> BackendRequest:
 def engine_folder(target: Target, environment: Mapping[str, str]) -> Path:
     """Folder of the embedded engine: BUNDLECTL_ENGINE_DIR, else bundlectl.backend.path, else the user's data folder."""
     given = environment.get("BUNDLECTL_ENGINE_DIR") or target.backend_options.get("path")
-    return Path(str(given)).expanduser().resolve() if given else _user_folder("data") / "engine"
-
-
-def _folder(kind: str) -> Path:
-    """A folder of bundlectl: cache, state or config. Not created here."""
-    given = os.environ.get(_FOLDERS[kind])
-    return Path(given).expanduser().resolve() if given else _user_folder(kind)
-
-
-def _user_folder(kind: str) -> Path:
-    from platformdirs import PlatformDirs
-
-    folders = PlatformDirs("bundlectl", appauthor=False)
-    paths = {
-        "cache": folders.user_cache_path,
-        "state": folders.user_state_path,
-        "config": folders.user_config_path,
-        "data": folders.user_data_path,
-    }
-    return paths[kind]
-
-
-def _flag(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").lower() not in ("", "0", "false", "no")
+    return Path(str(given)).expanduser().resolve() if given else user_folder("data") / "engine"

@@ -56,11 +56,13 @@ def _is_wheel(artifact: Node) -> bool:
 
 def _implied(node: Node, facts: Facts) -> Node:
     """A wheel of the bundle root, when a job uses a library of the bundle and nothing says how it is made."""
-    if members(node, "artifacts") or not (facts.others.local_library or uses_local_library(node)):
+    if members(node, "artifacts"):
         return node
     entries = facts.view.entries
     setup, project = join(facts.root, "setup.py"), join(facts.root, "pyproject.toml")
     if setup not in entries and not (project in entries and b"[build-system]" in facts.view.read(project)):
+        return node
+    if not (facts.others.local_library or uses_local_library(node)):
         return node
     place = SourceSpan(facts.root_file, 1, 1)
     fields = {"type": Node("whl", place), "path": Node(".", place)}

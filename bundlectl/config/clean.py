@@ -21,12 +21,14 @@ def _holds_empty(node: Node) -> bool:
     waiting = [node]
     while waiting:
         value = waiting.pop().value
-        if value == "":
-            return True
-        if isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+        for child in value.values() if value.__class__ is dict else value:
+            inner = child.value
+            kind = inner.__class__
+            if kind is str:
+                if not inner:
+                    return True
+            elif kind is dict or kind is list:
+                waiting.append(child)
     return False
 
 

@@ -63,6 +63,7 @@ class SourceFile(NamedTuple):
     node: Node | None
     findings: tuple[Diagnostic, ...]
     uses_git: bool = False  # it may refer to bundle.git, so the result depends on commit and branch
+    doubles_prefix: bool = False  # it may hold "/Workspace${workspace.": see config.workspace
 
 
 @dataclass(frozen=True, kw_only=True)

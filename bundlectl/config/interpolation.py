@@ -6,7 +6,7 @@ Called by config.resolution, which says what is resolved when. Knows no field; e
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from bundlectl.config.node import Node, Note
@@ -113,21 +113,26 @@ class TooLarge(Exception):
     """Text grew over a limit."""
 
 
-# What a reference leads to: a node, or None for one that stays as it is. Raises Unresolved.
-Lookup = Callable[[Reference], Node | None]
-
-
 class Substitution:
-    """One pass over trees: every string once, with all its references looked up in the tree as it was before."""
+    """Passes over trees: every string once, each reference looked up in the tree as it was before.
 
-    def __init__(
-        self, lookup: Lookup, limits: Limits, fail: Callable[[Unresolved, Reference, Node, FieldPath], None]
-    ) -> None:
-        self._lookup = lookup
+    What a reference leads to is said by a subclass.
+    """
+
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._fail = fail
         self._text_left = limits.all_text_bytes
         self.changed: list[Reference] = []  # references that were replaced
+        self.open = False  # something that was put in holds `${` itself
+        self.literal: list[tuple[FieldPath, Node]] = []  # texts with `${` that stay as they are
+
+    def look_up(self, reference: Reference) -> Node | None:
+        """What a reference leads to; None for one that stays as it is. Raises Unresolved."""
+        raise NotImplementedError
+
+    def fail(self, fault: Unresolved, reference: Reference, node: Node, path: FieldPath) -> None:
+        """Takes note of a reference that does not hold."""
+        raise NotImplementedError
 
     def tree(self, node: Node, path: FieldPath, depth: int = 1) -> Node:
         """The tree with references replaced; itself when there were none. Raises TooLarge."""
@@ -163,6 +168,7 @@ class Substitution:
         """A text with its references replaced. Raises TooLarge."""
         found = references(node.value)
         if not found:
+            self.literal.append((path, node))
             return node
         if found[0].pure:
             return self._pure(node, found[0], path, depth)
@@ -171,10 +177,10 @@ class Substitution:
         at = 0
         for reference in found:
             try:
-                target = self._lookup(reference)
+                target = self.look_up(reference)
                 inserted = reference.text if target is None else scalar_text(target, reference)
             except Unresolved as fault:
-                self._fail(fault, reference, node, path)
+                self.fail(fault, reference, node, path)
                 target, inserted = None, reference.text
             if target is not None:
                 self.changed.append(reference)
@@ -183,19 +189,24 @@ class Substitution:
             at = reference.end
         text = "".join((*pieces, node.value[at:]))
         if text == node.value:
+            self.literal.append((path, node))
             return node
         self._spend(text)
-        kept = node.with_value(text)
-        kept.note = node.note if origin == node.origin or node.note is not None else _origin(origin)
+        note = node.note if node.note is not None or origin is None else Note(origin=origin)
+        kept = Node(text, node.span, node.keys, node.more, note)
+        if "${" in text:
+            self.open = True
+            self.literal.append((path, kept))
         return kept
 
     def _pure(self, node: Node, reference: Reference, path: FieldPath, depth: int) -> Node:
         try:
-            target = self._lookup(reference)
+            target = self.look_up(reference)
         except Unresolved as fault:
-            self._fail(fault, reference, node, path)
+            self.fail(fault, reference, node, path)
             return node
-        if target is None or target.value == node.value:
+        if target is None or target is node or (isinstance(target.value, str) and target.value == node.value):
+            self.literal.append((path, node))
             return node
         self.changed.append(reference)
         self._measure(target, depth)
@@ -206,6 +217,7 @@ class Substitution:
         value = node.value
         if isinstance(value, str):
             self._spend(value)
+            self.open = self.open or "${" in value
         elif isinstance(value, dict | list):
             if depth > self._limits.depth:
                 raise TooLarge
@@ -216,10 +228,6 @@ class Substitution:
         self._text_left -= len(text)
         if len(text) > self._limits.text_bytes or self._text_left < 0:
             raise TooLarge
-
-
-def _origin(origin: str | None) -> Note | None:
-    return Note(origin=origin) if origin is not None else None
 
 
 def at_use(target: Node, use: Node) -> Node:

@@ -20,13 +20,14 @@ NOTEBOOK, FILE, DIRECTORY, LIBRARY, DEPENDENCY, REQUIREMENTS = (
     "requirements",
 )
 # Field of a task -> what it names.
-_TASK_FIELDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("notebook_task", ("notebook_path",), NOTEBOOK),
-    ("spark_python_task", ("python_file",), FILE),
-    ("sql_task", ("file", "path"), FILE),
-    ("dbt_task", ("project_directory",), DIRECTORY),
-    ("alert_task", ("workspace_path",), FILE),
-)
+_TASK_FIELDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "notebook_task": (("notebook_path",), NOTEBOOK),
+    "spark_python_task": (("python_file",), FILE),
+    "sql_task": (("file", "path"), FILE),
+    "dbt_task": (("project_directory",), DIRECTORY),
+    "alert_task": (("workspace_path",), FILE),
+}
+_INTERESTING = frozenset({*_TASK_FIELDS, "libraries", "for_each_task", "ai_runtime_task"})
 _LIBRARY_FIELDS = (("whl", LIBRARY), ("jar", LIBRARY), ("requirements", REQUIREMENTS))
 _LONGEST = 4096
 
@@ -69,25 +70,32 @@ def _task(task: Node, path: FieldPath, visit: Visit) -> Node:
     fields = task.value
     if not isinstance(fields, dict):
         return task
-    loop = fields.get("for_each_task")
-    if loop is not None and (inner := loop.get("task")) is not None:
-        kept = _task(inner, (*path, "for_each_task", "task"), visit)
-        if kept is not inner:
-            task = task.with_member("for_each_task", loop.with_member("task", kept))
-    for kind_field, steps, kind in _TASK_FIELDS:
-        holder = fields.get(kind_field)
-        if holder is not None and holder.is_map and not _from_git(holder):
-            kept = _member(holder, steps, kind, (*path, kind_field), visit)
-            if kept is not holder:
-                task = task.with_member(kind_field, kept)
-    deployments = task.get("ai_runtime_task")
-    if deployments is not None:
-        task = task.with_member("ai_runtime_task", _deployments(deployments, (*path, "ai_runtime_task"), visit))
-    libraries = fields.get("libraries")
-    if libraries is not None and isinstance(libraries.value, list):
-        listed = [_library(item, (*path, "libraries", index), visit) for index, item in enumerate(libraries.value)]
-        task = _with(task, "libraries", libraries, listed)
-    return task
+    edits: dict[str, Node] = {}
+    for name, child in fields.items():
+        if name not in _INTERESTING or not (child.value.__class__ is dict or child.value.__class__ is list):
+            continue
+        if name == "libraries":
+            kept = _libraries(child, (*path, name), visit)
+        elif name == "for_each_task":
+            inner = child.get("task")
+            result = _task(inner, (*path, name, "task"), visit) if inner is not None else None
+            kept = child.with_member("task", result) if result is not None and result is not inner else child
+        elif name == "ai_runtime_task":
+            kept = _deployments(child, (*path, name), visit)
+        else:
+            steps, kind = _TASK_FIELDS[name]
+            kept = child if _from_git(child) else _member(child, steps, kind, (*path, name), visit)
+        if kept is not child:
+            edits[name] = kept
+    return task.with_value({**fields, **edits}) if edits else task
+
+
+def _libraries(listed: Node, path: FieldPath, visit: Visit) -> Node:
+    if not isinstance(listed.value, list):
+        return listed
+    kept = [_library(item, (*path, index), visit) for index, item in enumerate(listed.value)]
+    changed = any(new is not old for new, old in zip(kept, listed.value, strict=True))
+    return listed.with_value(kept) if changed else listed
 
 
 def _from_git(holder: Node) -> bool:

@@ -46,7 +46,8 @@ def read_files(
                 node, more = _as_included(path, node)
                 found.extend(more)
         uses_git = b"bundle.git" in data or b"bundle.$" in data
-        files.append(SourceFile(path, blob, node, tuple(found), uses_git))
+        doubles = b"/Workspace${workspace." in data or b"/Workspace/${workspace." in data
+        files.append(SourceFile(path, blob, node, tuple(found), uses_git, doubles))
     return files
 
 

@@ -19,7 +19,7 @@ from bundlectl.config.interpolation import (
     references,
     step_text,
 )
-from bundlectl.config.node import Node, walk_scalars
+from bundlectl.config.node import Node
 from bundlectl.config.sections import CONNECTION_FIELDS
 from bundlectl.config.yaml_reader import Limits
 from bundlectl.model.diagnostic import Diagnostic
@@ -42,10 +42,11 @@ _EMPTY: dict[tuple[str, ...], object] = {
 }
 
 
-class Resolver:
+class Resolver(Substitution):
     """Lookups in one tree, chains followed, circles and faults collected."""
 
     def __init__(self, root: Node, limits: Limits) -> None:
+        super().__init__(limits)
         self.found: Findings = []
         self._root = root
         self._memo: dict[tuple[str | int, ...], Node | None] = {}
@@ -54,14 +55,13 @@ class Resolver:
         self._start_node: Node | None = None
         self._cycles: dict[frozenset[str], tuple[str, str, tuple[Node, ...]]] = {}
         self._seen: set[tuple[str, str, object]] = set()
-        self.substitution = Substitution(self._lookup, limits, self._fail)
 
     def text_or_tree(self, node: Node, path: FieldPath) -> Node:
         """A tree with its references replaced. Raises TooLarge."""
         value = node.value
         if isinstance(value, str):
             self._start, self._start_node = path, node
-            return self.substitution.text(node, path)
+            return self.text(node, path)
         if isinstance(value, dict):
             edits = {
                 key: kept
@@ -81,7 +81,7 @@ class Resolver:
             spans = list(dict.fromkeys(node.span for node in nodes))
             yield error("BND241", f"cycle: {start} -> {text}", *spans, hint="give one of them a value of its own")
 
-    def _lookup(self, reference: Reference) -> Node | None:
+    def look_up(self, reference: Reference) -> Node | None:
         steps = reference.steps
         if steps[0] not in PREFIXES:
             return None
@@ -127,7 +127,7 @@ class Resolver:
             return node
         self._chain.append((reference, node))
         try:
-            return self.substitution.text(node, path)
+            return self.text(node, path)
         finally:
             self._chain.pop()
 
@@ -164,7 +164,7 @@ class Resolver:
             detail = f"did you mean ${{{step_text(steps)}}}?"
         raise Unresolved("BND240", f"reference does not exist: {reference.text}", detail=detail)
 
-    def _fail(self, fault: Unresolved, reference: Reference, node: Node, path: FieldPath) -> None:
+    def fail(self, fault: Unresolved, reference: Reference, node: Node, path: FieldPath) -> None:
         if fault.code == "BND241":
             if self._chain:
                 raise fault  # the circle is reported for the text where the chain started
@@ -190,7 +190,7 @@ def resolve_frame(node: Node, facts: Facts) -> Outcome:
         found.extend(resolver.cycles())
         if found:
             return node, found
-        pending = resolver.substitution.changed
+        pending = resolver.changed
         if not pending:
             return node, found
         node = node.with_value(value)
@@ -244,43 +244,32 @@ def resolve_resources(node: Node, facts: Facts) -> Outcome:
         items = {}
         for key, item in child.value.items():
             try:
-                kept = item
-                for _ in range(ROUNDS):
-                    before = kept
-                    kept = resolver.substitution.tree(kept, (*path, key))
-                    if kept is before:
-                        break
-                items[key] = kept
+                items[key] = _item(resolver, item, (*path, key), found)
             except TooLarge:
                 return node, [*found, _too_large(node)]
         kinds[kind] = child.with_value(items)
     found.extend(resolver.found)
     found.extend(resolver.cycles())
-    jobs = kinds.get("jobs")
-    if jobs is not None and jobs.is_map:
-        for key, job in jobs.value.items():
-            found.extend(literal_dollars(job, ("resources", "jobs", key)))
     return node.with_member("resources", resources.with_value(kinds)), found
 
 
-def literal_dollars(node: Node, path: FieldPath) -> list[Diagnostic]:
-    """`${` in a job that will be deployed as it is."""
-    found: list[Diagnostic] = []
-    waiting = [node]
-    while waiting:  # most jobs have none, and paths cost
-        value = waiting.pop().value
-        if isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, str) and "${" in value:
+def _item(resolver: Resolver, item: Node, path: FieldPath, found: Findings) -> Node:
+    """One resource, in rounds while what is put in has references of its own. Raises TooLarge."""
+    for _ in range(ROUNDS):
+        resolver.open = False
+        resolver.literal.clear()
+        before = item
+        item = resolver.tree(item, path)
+        if item is before or not resolver.open:
             break
     else:
-        return found
-    for at, scalar in walk_scalars(node, path):
-        if isinstance(scalar.value, str) and "${" in scalar.value:
-            found.extend(_literal_in(scalar, at))
-    return found
+        names = ", ".join(dict.fromkeys(reference.text for reference in resolver.changed[-10:]))
+        summary = f"references too deep after {ROUNDS} rounds: {names}"
+        found.append(error("BND242", summary, item.span, path=path))
+    if path[1] == "jobs":
+        for at, text in resolver.literal:
+            found.extend(_literal_in(text, at))
+    return item
 
 
 def _literal_in(node: Node, path: FieldPath) -> Iterable[Diagnostic]:

@@ -30,31 +30,37 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 def to_bundle_root(node: Node, facts: Facts) -> Outcome:
     """Relative paths of jobs as seen from the bundle root; faulty ones stay for `translate` to report."""
+    known: dict[tuple[str, str, str], str | None] = {}  # many jobs name the same files
+    wanted: set[str] = set()
 
     def visit(use: PathUse) -> Node:
-        kept = _rewritten(use, lambda text: from_root(text, folder_of(use.node.span.file), facts.root))
-        return use.node if kept is None else kept
+        node = use.node
+        folder = folder_of(node.span.file)
+        key = (node.value, use.kind, folder)
+        if key not in known:
+            known[key] = _rewritten(node.value, use.kind, lambda text: from_root(text, folder, facts.root))
+            wanted.add(join(facts.root, known[key] or node.value))
+        text = known[key]
+        return node if text is None or text == node.value else node.with_value(text)
 
-    return each_job(node, lambda key, job: map_paths(job, ("resources", "jobs", key), visit)), []
+    node = each_job(node, lambda key, job: map_paths(job, ("resources", "jobs", key), visit))
+    facts.view.prefetch(sorted(path for path in wanted if path in facts.view.entries))
+    return node, []
 
 
-def _rewritten(use: PathUse, change: Callable[[str], str]) -> Node | None:
-    """The node with its local path changed; None when it names nothing local."""
-    text = use.node.value
+def _rewritten(text: str, kind: str, change: Callable[[str], str]) -> str | None:
+    """The text with its local path changed; None when it names nothing local."""
     if job_paths.is_open(text) or bad_form(text) is not None:
         return None
-    if use.kind == DEPENDENCY:
+    if kind == DEPENDENCY:
         flagged = job_paths.requirement_flag(text)
         if flagged is not None:
-            return use.node.with_value(f"{flagged[0]} {change(flagged[1])}")
+            return f"{flagged[0]} {change(flagged[1])}"
         if not job_paths.is_local_library(text):
             return None
         changed = change(text)
-        return use.node.with_value(changed if changed.startswith(".") else "./" + changed)
-    if job_paths.is_remote(text):
-        return None
-    changed = change(text)
-    return use.node if changed == text else use.node.with_value(changed)
+        return changed if changed.startswith(".") else "./" + changed
+    return None if job_paths.is_remote(text) else change(text)
 
 
 def from_root(text: str, folder: str, root: str) -> str:
@@ -98,14 +104,6 @@ def translate(node: Node, facts: Facts) -> Outcome:
     file_path = members(node, "workspace")["file_path"].value
     assert facts.code is not None
     translator = _Translator(facts, Code(facts.code, file_path), found)
-    wanted: set[str] = set()
-
-    def collect(use: PathUse) -> Node:
-        wanted.add(join(facts.root, use.node.value))
-        return use.node
-
-    each_job(node, lambda key, job: map_paths(job, (), collect))
-    facts.view.prefetch(sorted(path for path in wanted if path in facts.view.entries))
 
     def change(key: str, job: Node) -> Node:
         return map_paths(job, ("resources", "jobs", key), lambda use: translator.visit(use, job))
@@ -122,17 +120,29 @@ class _Translator:
         self._code = code
         self._found = found
         self._known: dict[tuple[str, str], str | Diagnostic] = {}
+        self._quiet: dict[tuple[str, str], str | None] = {}  # text and kind -> result, when there was nothing to say
 
     def visit(self, use: PathUse, job: Node) -> Node:
+        node = use.node
+        key = (node.value, use.kind)
+        if key in self._quiet:
+            text = self._quiet[key]
+        else:
+            before = len(self._found)
+            text = self._translated(use, job)
+            if len(self._found) == before:
+                self._quiet[key] = text
+        return node if text is None or text == node.value else node.with_value(text)
+
+    def _translated(self, use: PathUse, job: Node) -> str | None:
         text = use.node.value
         bad = bad_form(text) if not job_paths.is_open(text) else None
         foreign = use.kind == DEPENDENCY and not job_paths.is_local_library(text)
         remote = job_paths.is_remote(text) and not _DRIVE.match(text)
         if bad is not None and not foreign and not remote:
             self._found.append(error("BND284", bad[0], use.node.span, path=use.path, hint=bad[1]))
-            return use.node
-        kept = _rewritten(use, lambda path: self._target(path, use, job))
-        return use.node if kept is None else kept
+            return None
+        return _rewritten(text, use.kind, lambda path: self._target(path, use, job))
 
     def _target(self, text: str, use: PathUse, job: Node) -> str:
         path = join(self._facts.root, text)

@@ -138,6 +138,8 @@ def _prefixed(node: Node) -> Node:
 def doubled_prefix(node: Node, facts: Facts) -> Outcome:
     """`/Workspace${workspace.root_path}` in any text is the reference alone (9.2, step 5)."""
     found: Findings = []
+    if not any(source.doubles_prefix for source in facts.sources):
+        return node, found
     return _without_doubles(node, (), found), found
 
 

@@ -92,12 +92,14 @@ class Builder:
         scalar_class, map_class, list_class = kinds.scalar, kinds.map_start, kinds.list_start
         get_event, new = parser.get_event, tuple.__new__
         file, limit, starts = self._file, self._limits.nodes, yaml_scalars.STARTS
+        nodes = 0
         event = get_event()
         while event is not None:
             kind = event.__class__
             if kind is scalar_class:
-                self._nodes = nodes = self._nodes + 1
+                nodes += 1
                 if nodes > limit or event.anchor is not None or event.tag is not None or self._top is None:
+                    self._nodes = nodes
                     self._scalar(event)
                 else:
                     # The common case, without calls: an ordinary key, or an ordinary value.
@@ -117,12 +119,18 @@ class Builder:
                     else:
                         top.keys[text] = span
                         top.key = text
-            elif kind is map_class:
-                self._open(event, {}, {})
-            elif kind is list_class:
-                self._open(event, [], None)
             else:
-                self._other(event, kinds)
+                if kind is map_class:
+                    nodes += 1
+                    self._nodes = nodes
+                    self._open(event, {}, {})
+                elif kind is list_class:
+                    nodes += 1
+                    self._nodes = nodes
+                    self._open(event, [], None)
+                else:
+                    self._nodes = nodes
+                    self._other(event, kinds)
             event = get_event()
 
     def _other(self, event: Any, kinds: Kinds) -> None:
@@ -229,7 +237,6 @@ class Builder:
         self.findings.append(finding)
 
     def _open(self, event: Any, value: Any, keys: "dict[str, SourceSpan] | None") -> None:
-        self._nodes += 1
         self._count(event)
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1

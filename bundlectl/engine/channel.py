@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+WAKE = "wake"  # the scheduler's socket in the engine's folder, for other processes
 _CHUNK = 1 << 18
 _PATH_LIMIT = 100  # bytes of a unix socket's path
 _LIMIT = 64 << 20  # bytes of one message; both sides are ours, so more is a fault
@@ -91,3 +92,11 @@ def short_path(folder: Path, name: str) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}/{name}"
     finally:
         os.close(descriptor)
+
+
+def wake(folder: Path) -> None:
+    """Tells the scheduler of another process that a request was left for it; nobody there is fine."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        with short_path(folder, WAKE) as path:
+            sender.sendto(b"1", path)

@@ -13,7 +13,7 @@ from typing import Any
 from bundlectl.base.clock import Clock
 from bundlectl.engine import recovery, runs, verdicts
 from bundlectl.engine.active import ActiveRun, Task, load
-from bundlectl.engine.channel import short_path
+from bundlectl.engine.channel import WAKE, short_path
 from bundlectl.engine.database import Database, take_ids
 from bundlectl.engine.dispatch import Dispatcher, Launcher, keep_ballast
 from bundlectl.engine.executors.base import Ends, Event, Executor, Gone, Greeted, Hook
@@ -21,7 +21,6 @@ from bundlectl.engine.progress import Facts, Progress
 from bundlectl.engine.tasks.base import SetupFailed
 from bundlectl.model.run import LifeCycle
 
-WAKE = "wake"  # name of the socket on which other processes say that they left a request
 _LOOK_S = 1.0  # how often the database is asked whether somebody else wrote
 _ID_BLOCK = 64
 
@@ -106,6 +105,7 @@ class Scheduler:
     def end(self) -> None:
         """Leaves: tasks run on, workers record their ends, whoever comes next takes them in."""
         self._executor.close()
+        (self._executor.folder / WAKE).unlink(missing_ok=True)
         for end in (self._wake, self._wake_end, self._public):
             end.close()
         self._selector.close()

@@ -4,9 +4,7 @@ Called by cli.wiring and, over HTTP, by web. Reading never creates the engine's 
 the state: whoever holds the lock; everyone else leaves requests in the database, follows, and takes over.
 """
 
-import contextlib
 import os
-import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,13 +16,11 @@ from bundlectl.base.clock import Clock
 from bundlectl.base.files import try_lock
 from bundlectl.engine.api import routes
 from bundlectl.engine.api.request import Services
-from bundlectl.engine.channel import short_path
 from bundlectl.engine.database import Store
 from bundlectl.engine.executors.base import Hook
 
 _STANDBY_S = 0.2  # how often one that waits for the lock tries it
 _DRAIN_S = 0.05
-_WAKE = "wake"
 
 
 class Engine:
@@ -130,10 +126,9 @@ class Engine:
             scheduler.notify()
             return
         # Nobody there, or nobody yet: whoever takes the lock reads everything first.
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
-            with short_path(self._folder, _WAKE) as path:
-                sender.sendto(b"1", path)
+        from bundlectl.engine.channel import wake
+
+        wake(self._folder)
 
     def _describe(self, settings: dict[str, Any]) -> list[dict[str, Any]]:
         from bundlectl.engine.inventory import describe

@@ -30,8 +30,8 @@ MAX_DOCUMENT = MAX_META = 4 << 20
 _INDEX_HEAD, _INDEX_TAIL = '{"format":1,"jobs":{', "}}\n"
 
 # Lines of index.json in canonical form: one pass over all of them, several times quicker than decoding each and
-# proving that it was canonical. A line that does not match (a key with an escape, or a fault) sends the whole index through the
-# slower way, which also says what is wrong.
+# proving that it was canonical. A line that does not match (a key with an escape, or a fault) sends the whole index
+# through the slower way, which also says what is wrong.
 _DIGEST = r"(sha256:[0-9a-f]{64})"
 _NAME = r'[^"\\\x00-\x1f]'
 _LINES = re.compile(

@@ -19,6 +19,9 @@ EXAMPLES = HERE.parent / "examples"
 ROOT = HERE.parents[1]
 TIMEOUT_S = 60
 
+# Which states of a run are seen on the way depends on how often it is asked; how it ended is on stdout.
+_PROGRESS = re.compile(r"\d\d:\d\d:\d\dZ (?:jobs\.\S+ run \d+|\S+?(?: attempt \d+)?): [A-Z_]+\b")
+
 _OWN = frozenset({"script", "expected.txt"})
 
 
@@ -70,7 +73,7 @@ def _command(line: str, work: Path, environment: Mapping[str, str]) -> str:
     )
     shown = [f"$ {line}"]
     shown += ended.stdout.splitlines()
-    shown += [f"| {text}" if text else "|" for text in ended.stderr.splitlines()]
+    shown += [f"| {text}".rstrip() for text in ended.stderr.splitlines() if not _PROGRESS.match(text)]
     if ended.returncode:
         shown.append(f"exit {ended.returncode}")
     return "\n".join(shown) + "\n"
@@ -91,6 +94,7 @@ class Masks:
         (re.compile(r" +(?=\[(?:TIME|TOOK)\])"), " "),
         (re.compile(r"python 3\.\d+\.\d+\S*  \d+ packages"), "python [VERSION]  [N] packages"),
         (re.compile(r"(?<=bundlectl )\d+\.\d+\.\d+\S*"), "[VERSION]"),
+        (re.compile(r"\b[0-9a-f]{64}\b"), "[DIGEST]"),
         (re.compile(r"crash-\d+"), "crash-[N]"),
     )
 

@@ -15,7 +15,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "nbclient": ("engine.taskside",),
     "nbformat": ("engine.taskside",),
     "pathspec": ("config.ignore",),
-    "platformdirs": ("cli.wiring",),
+    "platformdirs": ("cli.environment",),
     "pydantic": ("schema",),
     "pydantic_core": ("schema",),
     "requests": ("base.http",),

@@ -9,7 +9,6 @@ import pytest
 from bundlectl.base.clock import FrozenClock
 from bundlectl.base.digest import digest_document
 from bundlectl.base.host import this_process
-from bundlectl.base.identifiers import time_ordered_id
 from bundlectl.git.chain import Committed, Conflict, Unknown
 from bundlectl.model.backend import BackendIdentity
 from bundlectl.model.deployment import Deployed, DeployedJob, Deployment, Intent, Operation, Owner
@@ -30,8 +29,9 @@ class Place(NamedTuple):
 
 
 def deployment_id(number: int) -> str:
-    """Ids of a test: they sort by number."""
-    return time_ordered_id(START_MS + number * 1000)
+    """Ids of a test: they sort by number, and each number has one."""
+    moment = f"{START_MS + number * 1000:012x}"
+    return f"{moment[:8]}-{moment[8:]}-7000-8000-{number:012x}"
 
 
 def owner(pid: int | None = None) -> Owner:
@@ -205,11 +205,12 @@ class StateStoreSuite:
         taken = steps.recover(store, store.read(), owner(), note, now_ms=clock.now_ms(), clock=clock)
         assert taken.deployment is not None and taken.deployment.intent is not None
         assert (taken.deployment.fence, taken.deployment.intent.recovered_from) == (2, begun_id(begun))
-        for late in (
+        attempts: list[Callable[[], Recorded]] = [
             lambda: end(zombie, begun, {"a": {"n": 1}}, clock),
             lambda: steps.renew(zombie, begun, note, now_ms=clock.now_ms(), clock=clock),
             lambda: steps.recover(zombie, begun, owner(), note, now_ms=clock.now_ms(), clock=clock),
-        ):
+        ]
+        for late in attempts:
             with pytest.raises(LeaseHeld, match="no longer holds") as caught:
                 late()
             assert caught.value.code == "BND402"

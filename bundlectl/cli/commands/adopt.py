@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bundlectl.cli.environment import open_console
 from bundlectl.cli.options import Common, Output, OutputOption, application, command
-from bundlectl.cli.wiring import open_console
 from bundlectl.operations.scaffold import scaffold, templates
 from bundlectl.render.deploy_text import init_text
 from bundlectl.render.documents import init_document

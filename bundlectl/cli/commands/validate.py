@@ -7,9 +7,10 @@ import typer
 
 from bundlectl.base.resources import resource_folder
 from bundlectl.base.suggest import nearest
+from bundlectl.cli.environment import open_console
 from bundlectl.cli.options import Common, application, command
 from bundlectl.cli.results import print_findings
-from bundlectl.cli.wiring import Session, open_console, open_session
+from bundlectl.cli.wiring import Session, open_session
 from bundlectl.model.codes import CODES
 from bundlectl.model.diagnostic import Diagnostics
 from bundlectl.model.errors import UsageError
