@@ -193,7 +193,7 @@ class Substitution:
             return node
         self._spend(text)
         note = node.note if node.note is not None or origin is None else Note(origin=origin)
-        kept = Node(text, node.span, node.keys, node.more, note)
+        kept = Node(text, node.place, node.keys, node.more, note)
         if "${" in text:
             self.open = True
             self.literal.append((path, kept))
@@ -238,7 +238,7 @@ def at_use(target: Node, use: Node) -> Node:
     elif isinstance(value, list):
         value = [at_use(child, use) for child in value]
     note = Note(origin=target.origin) if target.origin is not None else None
-    return Node(value, use.span, target.keys, (target.span, *target.more), note)
+    return Node(value, use.place, target.keys, (target.span, *target.more), note)
 
 
 def scalar_text(node: Node, reference: Reference) -> str:

@@ -113,6 +113,16 @@ STEPS: tuple[Step, ...] = (
 )
 
 
+# Errors after which the tree is still what was meant: an unknown field was left out, a path names no file. The stages
+# after them go on, so that all findings are shown at once; the bundle does not load all the same.
+_GOES_ON = frozenset({"BND204", *(f"BND28{digit}" for digit in range(9))})
+
+
+def stops(findings: Sequence[Diagnostic]) -> bool:
+    """Whether a finding stops the stages after its own."""
+    return has_errors([finding for finding in findings if finding.code not in _GOES_ON])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
     """A tree after the last step that could be taken. `jobs` is empty unless all steps were."""
@@ -178,11 +188,11 @@ def resolve(facts: Facts, found: Findings) -> Resolved:
     node, more = merge_files(facts.sources)
     findings += more
     node = _with_include(node, facts)
-    if has_errors(findings):
+    if stops(findings):
         return Resolved(node=node, facts=facts, findings=tuple(findings), complete=False, jobs={})
     stage = 0
     for step in STEPS:
-        if step.stage != stage and has_errors(findings):
+        if step.stage != stage and stops(findings):
             return Resolved(node=node, facts=facts, findings=tuple(findings), complete=False, jobs={})
         stage = step.stage
         if step.learn is not None:

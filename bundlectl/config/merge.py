@@ -6,9 +6,9 @@ Called by config.reading, config.targets and config.jobs. Pure.
 from collections.abc import Sequence
 
 from bundlectl.config.findings import error
-from bundlectl.config.node import Node, Note
+from bundlectl.config.node import Keys, Node, Note
 from bundlectl.model.diagnostic import Diagnostic
-from bundlectl.model.location import FieldPath, SourceSpan
+from bundlectl.model.location import FieldPath
 
 # Lists of a job whose elements merge by key; True: the result is sorted by it.
 KEYED_LISTS: tuple[tuple[str, str, bool], ...] = (
@@ -49,26 +49,27 @@ def merge(nodes: Sequence[Node], path: FieldPath, found: list[Diagnostic]) -> No
         return _lists(given)
     last = given[-1]
     more = tuple(span for node in reversed(given[:-1]) for span in (node.span, *node.more))
-    return Node(last.value, last.span, None, (*last.more, *more), last.note)
+    return Node(last.value, last.place, None, (*last.more, *more), last.note)
 
 
 def _maps(nodes: Sequence[Node], path: FieldPath, found: list[Diagnostic]) -> Node:
     members: dict[str, list[Node]] = {}
-    keys: dict[str, SourceSpan] = {}
+    keys = Keys()
     for node in nodes:
         for key, child in node.value.items():
             if key in members:
                 members[key].append(child)
             else:
                 members[key] = [child]
-        for key, span in (node.keys or {}).items():
-            keys.setdefault(key, span)
+        for key in node.keys or ():
+            if key not in keys:
+                keys.add(key, dict.__getitem__(node.keys or {}, key))
     value = {
         key: children[0] if len(children) == 1 else merge(children, (*path, key), found)
         for key, children in members.items()
     }
     more = tuple(span for node in nodes[1:] for span in (node.span, *node.more))
-    return Node(value, nodes[0].span, keys, (*nodes[0].more, *more), nodes[0].note)
+    return Node(value, nodes[0].place, keys, (*nodes[0].more, *more), nodes[0].note)
 
 
 def _lists(nodes: Sequence[Node]) -> Node:
@@ -81,7 +82,7 @@ def _lists(nodes: Sequence[Node]) -> Node:
             parts.extend(len(value) + start for start in node.note.parts)
         value.extend(node.value)
     more = tuple(span for node in nodes[1:] for span in (node.span, *node.more))
-    return Node(value, nodes[0].span, None, (*nodes[0].more, *more), Note(parts=tuple(parts)))
+    return Node(value, nodes[0].place, None, (*nodes[0].more, *more), Note(parts=tuple(parts)))
 
 
 def merge_by_key(job: Node, path: FieldPath, found: list[Diagnostic]) -> Node:
@@ -124,4 +125,4 @@ def _merge_list(node: Node, path: FieldPath, key: str, ordered: bool, found: lis
     if not changed and len(groups) == len(node.value) and names == list(groups):
         return node
     elements = [merge(groups[name], (*path, name), found) for name in names]
-    return Node(elements, node.span, None, node.more)
+    return Node(elements, node.place, None, node.more)

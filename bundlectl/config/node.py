@@ -11,6 +11,47 @@ from bundlectl.model.location import FieldPath, Keyed, SourceSpan
 
 Value = Any  # str | int | float | bool | None | dict[str, Node] | list[Node]; mypy cannot narrow the recursive union
 NOWHERE = SourceSpan("", 0, 0)
+# A span, or file and the parser's two marks, from which it is made when somebody looks: of most values nobody does.
+Place = SourceSpan | tuple[str, Any, Any]
+
+
+def span_of(place: Place) -> SourceSpan:
+    """The span of a place."""
+    if isinstance(place, SourceSpan):
+        return place
+    file, start, end = place
+    return SourceSpan(file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+class Keys(dict[str, SourceSpan]):
+    """Where each key of a map is written. Holds places; reading gives spans. Copied with `copied`, not as a dict."""
+
+    def __getitem__(self, key: str) -> SourceSpan:
+        return span_of(dict.__getitem__(self, key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The span of a key, or `default`."""
+        place = dict.get(self, key)
+        return default if place is None else span_of(place)
+
+    def items(self) -> Any:
+        """Keys with their spans."""
+        return [(key, self[key]) for key in self]
+
+    def values(self) -> Any:
+        """All spans."""
+        return [self[key] for key in self]
+
+    def add(self, key: str, place: Place) -> None:
+        """Sets a place that may not be a span yet."""
+        held: dict[str, Any] = self
+        dict.__setitem__(held, key, place)
+
+    def copied(self) -> "Keys":
+        """Another one with the same places."""
+        made = Keys()
+        dict.update(made, self)
+        return made
 
 
 class Note(NamedTuple):
@@ -24,24 +65,37 @@ class Note(NamedTuple):
 class Node:
     """A value with its place. Equal only to itself; compare `plain` values instead."""
 
-    __slots__ = ("keys", "more", "note", "span", "value")
+    __slots__ = ("keys", "more", "note", "place", "value")
 
     def __init__(
         self,
         value: Value,
-        span: SourceSpan,
+        place: Place,
         keys: "dict[str, SourceSpan] | None" = None,
         more: tuple[SourceSpan, ...] = (),
         note: Note | None = None,
     ) -> None:
         self.value: Value = value
-        self.span = span  # the winning place of a merged value
+        self.place = place
         self.keys = keys  # of a map: where each key is written; a key may be missing here when no file wrote it
         self.more = more  # the other places of a merged value
         self.note = note
 
     def __repr__(self) -> str:
         return f"Node({plain(self)!r} at {self.span})"
+
+    @property
+    def span(self) -> SourceSpan:
+        """Where the value is written; the winning place of a merged value."""
+        place = self.place
+        if place.__class__ is not SourceSpan:
+            self.place = place = span_of(place)
+        return place
+
+    @property
+    def file(self) -> str:
+        """The file that the value is written in."""
+        return self.place[0]
 
     @property
     def is_map(self) -> bool:
@@ -75,14 +129,15 @@ class Node:
 
     def with_value(self, value: Value, keys: "dict[str, SourceSpan] | None" = None) -> "Node":
         """The same place with another value. The places of keys stay unless given."""
-        return Node(value, self.span, keys if keys is not None else self.keys, self.more, self.note)
+        return Node(value, self.place, keys if keys is not None else self.keys, self.more, self.note)
 
     def with_member(self, key: str, member: "Node", key_span: SourceSpan | None = None) -> "Node":
         """A map with one member set; a new key goes to the end. The node itself stays as it is."""
         keys = self.keys
         if key_span is not None:
-            keys = {**(keys or {}), key: key_span}
-        return Node({**self.value, key: member}, self.span, keys, self.more, self.note)
+            keys = Keys() if keys is None else keys.copied() if isinstance(keys, Keys) else Keys(keys)
+            keys[key] = key_span
+        return Node({**self.value, key: member}, self.place, keys, self.more, self.note)
 
     def without(self, *names: str) -> "Node":
         """A map without some members; itself when it has none of them."""

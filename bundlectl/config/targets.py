@@ -42,7 +42,7 @@ def old_names(node: Node, facts: Facts) -> Outcome:
             return node, found
         found.append(warning("BND217", "environments is the old name of targets", span, path=("environments",)))
         value = {("targets" if key == "environments" else key): child for key, child in node.value.items()}
-        node = node.with_value(value, {**(node.keys or {}), "targets": span})
+        node = node.with_value(value).with_member("targets", value["targets"], span)
     bundle = node.get("bundle")
     if bundle is not None and bundle.is_map:
         node = node.with_member("bundle", _cluster_id(bundle, ("bundle",), found))

@@ -35,7 +35,7 @@ def to_bundle_root(node: Node, facts: Facts) -> Outcome:
 
     def visit(use: PathUse) -> Node:
         node = use.node
-        folder = folder_of(node.span.file)
+        folder = folder_of(node.file)
         key = (node.value, use.kind, folder)
         if key not in known:
             known[key] = _rewritten(node.value, use.kind, lambda text: from_root(text, folder, facts.root))

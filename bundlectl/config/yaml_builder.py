@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bundlectl.base.suggest import nearest
 from bundlectl.config import yaml_scalars
-from bundlectl.config.node import Node, Note
+from bundlectl.config.node import Keys, Node, Note, Place, span_of
 from bundlectl.config.yaml_syntax import depth_finding, syntax_finding, template_finding
 from bundlectl.config.yaml_text import error
 from bundlectl.model.diagnostic import Diagnostic
@@ -57,7 +57,7 @@ class _Open:
 
     __slots__ = ("anchor", "expanded", "is_key", "key", "key_span", "keys", "merge", "merge_span", "span", "value")
 
-    def __init__(self, value: Any, keys: "dict[str, SourceSpan] | None", span: SourceSpan, anchor: str | None) -> None:
+    def __init__(self, value: Any, keys: Keys | None, span: SourceSpan, anchor: str | None) -> None:
         self.value = value
         self.keys = keys  # None for a list
         self.span = span
@@ -90,7 +90,7 @@ class Builder:
     def run(self, parser: Any, kinds: Kinds) -> None:
         """Reads events to the end. Raises TooMuch, and what the parser raises for bad syntax."""
         scalar_class, map_class, list_class = kinds.scalar, kinds.map_start, kinds.list_start
-        get_event, new = parser.get_event, tuple.__new__
+        get_event = parser.get_event
         file, limit, starts = self._file, self._limits.nodes, yaml_scalars.STARTS
         nodes = 0
         event = get_event()
@@ -103,10 +103,7 @@ class Builder:
                     self._scalar(event)
                 else:
                     # The common case, without calls: an ordinary key, or an ordinary value.
-                    start, end = event.start_mark, event.end_mark
-                    span: SourceSpan = new(
-                        SourceSpan, (file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-                    )
+                    span = (file, event.start_mark, event.end_mark)
                     text: str = event.value
                     top = self._top
                     special = event.style == "" and (not text or text[0] in starts)
@@ -115,15 +112,15 @@ class Builder:
                     elif top.key is not _NO_KEY:
                         self._place(Node(self._resolved(text, span) if special else text, span), aliased=False)
                     elif special or text in top.keys or text == "<<":
-                        self._key(top, text, span, plain=event.style == "")
+                        self._key(top, text, span_of(span), plain=event.style == "")
                     else:
-                        top.keys[text] = span
+                        top.keys.add(text, span)
                         top.key = text
             else:
                 if kind is map_class:
                     nodes += 1
                     self._nodes = nodes
-                    self._open(event, {}, {})
+                    self._open(event, {}, Keys())
                 elif kind is list_class:
                     nodes += 1
                     self._nodes = nodes
@@ -194,11 +191,11 @@ class Builder:
             self._anchors[event.anchor] = (node, 1)
         self._place(node, aliased=False)
 
-    def _resolved(self, text: str, span: SourceSpan) -> Any:
+    def _resolved(self, text: str, place: Place) -> Any:
         try:
             return yaml_scalars.resolve(text)
         except yaml_scalars.BadScalar as fault:
-            self._add(fault.code, fault.summary, span, fault.hint)
+            self._add(fault.code, fault.summary, span_of(place), fault.hint)
             return 0
 
     def _key(self, top: _Open, text: str, span: SourceSpan, plain: bool) -> None:
@@ -236,7 +233,7 @@ class Builder:
         finding = error("BND111", summary, span, first, hint="remove one of them")
         self.findings.append(finding)
 
-    def _open(self, event: Any, value: Any, keys: "dict[str, SourceSpan] | None") -> None:
+    def _open(self, event: Any, value: Any, keys: Keys | None) -> None:
         self._count(event)
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
@@ -300,15 +297,15 @@ class Builder:
                 "BND113", '"<<" needs a map or a list of maps', node.span if not aliased else top.merge_span, hint
             )
 
-    def _merged(self, closed: _Open, keys: dict[str, SourceSpan]) -> tuple[dict[str, Node], dict[str, SourceSpan]]:
+    def _merged(self, closed: _Open, keys: Keys) -> tuple[dict[str, Node], Keys]:
         """A map over those it merges: of these the later one wins, its own keys win over all."""
         value: dict[str, Node] = {}
-        places: dict[str, SourceSpan] = {}
+        places = Keys()
         for source in closed.merge or ():
             value.update(source.value)
-            places.update(source.keys or {})
+            dict.update(places, source.keys or {})
         value.update(closed.value)
-        places.update(keys)
+        dict.update(places, keys)
         return value, places
 
     def _alias(self, event: Any) -> None:

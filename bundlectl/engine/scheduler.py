@@ -87,7 +87,7 @@ class Scheduler:
         """Waits for something to happen and deals with it."""
         events: list[Event] = []
         ahead = self._dispatcher.has_ahead
-        found = self._selector.select(0 if ahead else self._patience())
+        found = self._selector.select(0 if ahead else self.patience)
         if ahead and not found:
             self._dispatcher.prepare_ahead()
             return
@@ -127,7 +127,9 @@ class Scheduler:
         """No run is under way here. Runs that it does not know yet are in the database."""
         return not self.progress.runs and not self._look
 
-    def _patience(self) -> float:
+    @property
+    def patience(self) -> float:
+        """Seconds that it may wait for events before something is due."""
         if self._look and not self.progress.writes:
             return 0.0
         due = self.progress.patience()

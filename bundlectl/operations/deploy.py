@@ -170,7 +170,7 @@ def _carry_out(
             lineage=lineage,
         )
         assert begun.deployment is not None
-        context.emit(StageStarted("apply", f"{len(plan.changes)} changes"))
+        context.emit(StageStarted("apply", "1 change" if len(plan.changes) == 1 else f"{len(plan.changes)} changes"))
         applied = apply(
             ApplyRequest(
                 plan=plan,

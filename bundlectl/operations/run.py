@@ -9,6 +9,7 @@ from typing import Any
 
 from bundlectl.backends.base import Backend
 from bundlectl.base.clock import rfc3339
+from bundlectl.base.digest import digest_document
 from bundlectl.base.identifiers import random_id
 from bundlectl.base.suggest import nearest
 from bundlectl.model.deployment import DeployedJob, Deployment
@@ -96,12 +97,18 @@ def _follow_to_end(
                 f"interrupted; run {run_id} has not confirmed its cancellation yet", hint=f"bundlectl runs get {run_id}"
             )
         return RunResult(key=key, run=ended, manifest=manifest, timed_out=timed_out)
-    sealed = seal(manifest, backend.outcome(run_id), rfc3339(context.clock.now_ms()))
+    sealed = seal(manifest, _outcome(context, backend, run_id), rfc3339(context.clock.now_ms()))
     _record(context, store, run_id, sealed, f"run {run_id} of {key} ended {(ended.result or ended.state).value}")
     if interrupted:
         how = "was cancelled" if ended.result is Result.CANCELED else f"had ended {(ended.result or ended.state).value}"
         raise Interrupted(f"interrupted; run {run_id} {how} and is recorded", hint=f"bundlectl runs get {run_id}")
     return RunResult(key=key, run=ended, manifest=sealed)
+
+
+def _outcome(context: OperationContext, backend: Backend, run_id: str) -> dict[str, Any]:
+    """The outcome as the backend tells it, with who started the run: the embedded engine knows no users."""
+    outcome = backend.outcome(run_id)
+    return {**outcome, "trigger": {**outcome["trigger"], "by": context.actor.name, "ci_run_url": context.actor.run_url}}
 
 
 def follow(
@@ -213,8 +220,19 @@ def _inputs(
         "environment": world.backend.environment(job.id),
         "secrets": [],
         "engine": {"kind": identity.kind, "version": context.tool_version, "semantics": ENGINE_SEMANTICS},
-        "deployment": {"lineage": deployment.lineage, "serial": deployment.serial, "id": head.deployment},
+        "deployment": {
+            "lineage": deployment.lineage,
+            "serial": deployment.serial,
+            "id": head.deployment,
+            "manifest": _deployment_manifest(world),
+        },
     }
+
+
+def _deployment_manifest(world: World) -> str | None:
+    """Digest of the manifest of the deployment that is run."""
+    last = next((entry.manifest for entry in world.store.history() if entry.manifest is not None), None)
+    return digest_document(last) if last is not None else None
 
 
 def effective_parameters(document: dict[str, Any], given: dict[str, str]) -> list[dict[str, str]]:

@@ -27,6 +27,7 @@ class ListedRun(NamedTuple):
     key: str | None
     commit: str | None
     snapshot: str | None
+    by: str | None
 
     @property
     def address(self) -> str | None:
@@ -46,11 +47,11 @@ class FoundRun(NamedTuple):
 
     @property
     def commit(self) -> str | None:
-        return _input(self.manifest, "source", "commit")
+        return _part(self.manifest, "inputs", "source", "commit")
 
     @property
     def snapshot(self) -> str | None:
-        return _input(self.manifest, "snapshot")
+        return _part(self.manifest, "inputs", "snapshot")
 
 
 class TaskLog(NamedTuple):
@@ -74,7 +75,13 @@ def list_runs(context: OperationContext, *, job: str | None, limit: int) -> list
             continue
         manifest = store.read(run.run_id)
         listed.append(
-            ListedRun(run, keys[run.job_id], _input(manifest, "source", "commit"), _input(manifest, "snapshot"))
+            ListedRun(
+                run,
+                keys[run.job_id],
+                _part(manifest, "inputs", "source", "commit"),
+                _part(manifest, "inputs", "snapshot"),
+                _part(manifest, "outcome", "trigger", "by"),
+            )
         )
         if len(listed) == limit:
             break
@@ -194,8 +201,8 @@ def _store(world: World) -> RunStore:
     return RunStore(world.repository, world.bundle.name, world.bundle.target.name)
 
 
-def _input(manifest: Mapping[str, Any] | None, *names: str) -> str | None:
-    value: Any = manifest["inputs"] if manifest is not None else None
+def _part(manifest: Mapping[str, Any] | None, *names: str) -> str | None:
+    value: Any = manifest
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) else None

@@ -86,7 +86,7 @@ def event_lines(event: Event, watch: RunWatch) -> list[str]:
         where = f" ({visible(event.run_url)})" if event.run_url else ""
         return [f"waiting: {visible(event.holder)} is deploying since {duration_text(event.age_ms)}{where}"]
     if isinstance(event, RunProgress):
-        return [_state_line(event.address, change) for change in watch.changes(event.run)]
+        return [_state_line(event.address, change) for change in watch.changes(event.run) if _worth_a_line(change)]
     return [f"{visible(event.task_key)} | {visible(line)}" for line in event.text.splitlines()]
 
 
@@ -96,6 +96,11 @@ def _applied_line(event: ApplyFinished) -> str:
         return f"{job_name(event.address)}: {visible(PAST.get(event.action, event.action))} ({took})"
     why = f": {visible(event.error)}" if event.error else ""
     return f"{job_name(event.address)}: {visible(event.action)} {visible(event.outcome.replace('_', ' '))}{why}"
+
+
+def _worth_a_line(change: StateChange) -> bool:
+    """That a task waits says nothing until it does not any more."""
+    return change.task_key is None or change.state not in ("BLOCKED", "PENDING")
 
 
 def _state_line(address: str, change: StateChange) -> str:

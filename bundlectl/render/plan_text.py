@@ -154,7 +154,8 @@ def _facts(plan: Plan) -> Iterator[str]:
     totals = count(plan)
     pointed = sum(change.code is not None and change.action is not Action.CREATE for change in plan.changes)
     if plan.code or pointed:
-        yield f"Code: {counted(len(plan.code), 'file')} changed, {counted(pointed, 'job')} affected."
+        affected = f", {counted(pointed, 'job')} affected" if pointed else ""
+        yield f"Code: {counted(len(plan.code), 'file')} changed{affected}."
     if totals["drift"]:
         yield f"Drift: {counted(totals['drift'], 'field')}."
     if totals["conflict"]:

@@ -56,13 +56,20 @@ def task_table(run: Run, *, style: Style = plain) -> str:
     for task in run.tasks:
         totals[task.task_key] = totals.get(task.task_key, 0) + 1
     rows = []
-    for key, task in run.latest().items():
+    last = dict(sorted(run.latest().items(), key=_when))
+    for key, task in last.items():
         note = "   ".join(_task_notes(task, totals[key]))
         rows.append(
             (visible(key), _task_word(task), f"{_took(task.start_ms, task.end_ms)}{f'   {note}' if note else ''}")
         )
     text = table(rows)
-    return _painted(text, list(run.latest().values()), style)
+    return _painted(text, list(last.values()), style)
+
+
+def _when(item: tuple[str, TaskRun]) -> tuple[bool, int, str]:
+    """Tasks in the order in which they started, those that never did after them."""
+    key, task = item
+    return task.start_ms == 0, task.start_ms or task.end_ms, key
 
 
 def run_ended(run: Run, *, style: Style = plain) -> str:

@@ -76,7 +76,7 @@ def _show_list(session: Session, listed: list[ListedRun]) -> None:
         ]
         session.console.document(runs_document(entries))
     else:
-        rows = [RunLine(item.run, item.key, item.commit) for item in listed]
+        rows = [RunLine(item.run, item.key, item.commit, item.by) for item in listed]
         session.console.result(runs_text(rows))
 
 

@@ -9,7 +9,7 @@ import pytest
 from bundlectl.engine.attempt import prepare
 from bundlectl.engine.tasks.base import FEATURE_DISABLED, INVALID_RUN_CONFIGURATION, RESOURCE_NOT_FOUND, SetupFailed
 from bundlectl.engine.taskside.cells import Cell, NotNotebook, find_notebook, read_cells
-from tests.unit.engine.attempts import NOTEBOOK, context, notebook, run, snapshot
+from tests.unit.engine.attempts import NOTEBOOK, context, notebook, run, snapshot, wheel
 
 
 def test_cells_share_one_namespace_and_the_last_expression_is_shown(tmp_path: Path) -> None:
@@ -173,7 +173,10 @@ def test_other_languages_are_refused(tmp_path: Path, cell: str) -> None:
 
 
 def test_notebook_run_is_a_process_of_its_own(tmp_path: Path) -> None:
-    text = 'x = 5\nif dbutils.widgets.get("a") == "bad":\n    raise ValueError("child")\ndbutils.notebook.exit("got " + dbutils.widgets.get("a"))'
+    text = (
+        'x = 5\nif dbutils.widgets.get("a") == "bad":\n    raise ValueError("child")\n'
+        'dbutils.notebook.exit("got " + dbutils.widgets.get("a"))'
+    )
     snapshot(tmp_path, {"child.py": NOTEBOOK + text, "quiet.py": NOTEBOOK + "1;"})
     done = notebook(
         tmp_path,
@@ -186,6 +189,18 @@ def test_notebook_run_is_a_process_of_its_own(tmp_path: Path) -> None:
     done = notebook(tmp_path, 'dbutils.notebook.run("child", 60, {"a": "bad"})')
     assert done.code == 1
     assert done.output.splitlines()[-1].startswith('RuntimeError: The notebook "child" ended with exit status 1')
+
+
+def test_pip_installs_for_this_run_only(tmp_path: Path) -> None:
+    wheel(snapshot(tmp_path, {"x": ""}), name="tiny", code="V = 3\n")
+    install = "# MAGIC %pip install --no-index --no-deps tiny-1.0-py3-none-any.whl"
+    done = notebook(tmp_path, install, "dbutils.library.restartPython()", "import tiny\ntiny.V, tiny.__file__")
+    assert done.code == 0
+    assert done.output.splitlines()[-1].startswith(f"(3, '{tmp_path}/runs/")
+    done = notebook(tmp_path, "# MAGIC %pip uninstall tiny")
+    assert done.output.splitlines()[-1] == (
+        "RuntimeError: %pip uninstall is not supported; a run installs libraries, and no more"
+    )
 
 
 def test_without_spark_the_hint_comes_before_the_error(tmp_path: Path) -> None:

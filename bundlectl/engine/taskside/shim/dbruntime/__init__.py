@@ -14,6 +14,11 @@ try:
 finally:
     sys.path.remove(_ROOT)
 
+# Tasks write no bytecode next to the user's code; ours is compiled once, else every start compiles it again.
+_keep = sys.dont_write_bytecode
+sys.dont_write_bytecode = False
 from bundlectl.engine.taskside.namespace import UserNamespaceInitializer  # noqa: E402
+
+sys.dont_write_bytecode = _keep
 
 __all__ = ["UserNamespaceInitializer"]
