@@ -178,14 +178,13 @@ def not_regular(path: str, where: Found) -> str:
 
 
 def single_resource(path: str, node: Node) -> Diagnostic | None:
-    """`name.job.yml` should define just that job: a recommendation, or None."""
-    name, kind = posixpath.splitext(posixpath.splitext(posixpath.basename(path))[0])
-    if kind != ".job":
+    """`name.job.yml` should define one job and nothing else: a recommendation, or None."""
+    if posixpath.splitext(posixpath.splitext(path)[0])[1] != ".job":
         return None
     resources = node.get("resources")
     kinds = resources.value if resources is not None and isinstance(resources.value, dict) else {}
     defined = [f"{each}.{key}" for each, child in kinds.items() if isinstance(child.value, dict) for key in child.value]
-    if defined == [f"jobs.{name}"] or not defined:
+    if not defined or (len(defined) == 1 and defined[0].startswith("jobs.")):
         return None
-    summary = f'"{posixpath.basename(path)}" should define just the job "{name}"; it defines {", ".join(defined[:5])}'
+    summary = f'"{posixpath.basename(path)}" should define one job; it defines {", ".join(defined[:5])}'
     return note("BND137", summary, SourceSpan(path, 1, 1))

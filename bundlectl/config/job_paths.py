@@ -194,6 +194,9 @@ def is_local_artifact(text: str) -> bool:
 def requirement_flag(text: str) -> tuple[str, str] | None:
     """`-r file`, `-e folder` -> flag and path, when the path is local; else None."""
     match = _forms().flag.fullmatch(text.strip()) if len(text) <= _LONGEST else None
-    if match is None or is_remote(match[2].strip()):
+    if match is None:
         return None
-    return match[1], match[2].strip()
+    path = match[2].strip()
+    if len(path) > 1 and path[0] == path[-1] and path[0] in "\"'":
+        path = path[1:-1]
+    return None if is_remote(path) or is_open(path) else (match[1], path)

@@ -93,12 +93,14 @@ def host(node: Node, facts: Facts) -> Outcome:
     text, _, query = given.value.partition("?")
     path = ("workspace", "host")
     if any(sign.isspace() for sign in text):
-        found.append(error("BND712", "host contains a space", given.span, path=path))
+        summary = f'host "{text}" contains a space'
+        found.append(warning("BND712", summary, given.span, path=path, hint="give the address of the workspace"))
         return node, found
     bare = text.removeprefix("https://").removeprefix("http://").rstrip("/")
     if "/" in bare:
         summary = f'host has a path: "/{bare.partition("/")[2]}"'
-        found.append(error("BND712", summary, given.span, path=path, hint="give the address of the workspace alone"))
+        hint = "give the address of the workspace alone"
+        found.append(warning("BND712", summary, given.span, path=path, hint=hint))
         return node, found
     match = re.search(r"(?:^|&)o=([0-9]+)", query)
     if query:
@@ -111,7 +113,8 @@ def host(node: Node, facts: Facts) -> Outcome:
 def folders(node: Node, facts: Facts) -> Outcome:
     """The five folders (9.2, steps 1 to 4)."""
     place = SourceSpan(facts.root_file, 1, 1)
-    workspace = node.get("workspace") or Node({}, place)
+    given_workspace = node.get("workspace")
+    workspace = given_workspace if given_workspace is not None and given_workspace.is_map else Node({}, place)
     bundle = members(node, "bundle")
     name = bundle["name"].value if "name" in bundle else ""
     values = dict(workspace.value)

@@ -22,11 +22,11 @@ _TAIL_LINES: Final = 15
 _READY: Final = "bundlectl-ready.json"
 # Run by the interpreter in question: only the standard library, any Python 3.
 _PROBE: Final = """
-import json, os, sys, importlib.util
+import json, os, sys
 print(json.dumps({
     "python": "%d.%d.%d" % sys.version_info[:3],
     "paths": [p for p in sys.path if p and os.path.isdir(p)],
-    "pip": importlib.util.find_spec("pip") is not None,
+    "pip": any(os.path.isdir(os.path.join(p, "pip")) for p in sys.path),
 }))
 """
 

@@ -25,6 +25,8 @@ _FILE_SYSTEM = "BND623"
 # A lock file of git's that is older than this, and that no process has open, was left by one that was killed.
 STALE_LOCK_S = 60
 
+# Another git, such as the child of a writer that was killed a moment ago, is given this long to finish.
+_LOCK_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 _LOCK_EXISTS = b".lock': File exists"
 
 _WALK = ("rev-list", "--first-parent", "--no-commit-header", "--format=%H %T %P%n%B%x00")
@@ -164,7 +166,11 @@ class Chain:
     def _swap_locked(self, attempt: Unknown) -> Committed | Conflict | Unknown:
         try:
             done = self._update_ref(attempt)
-            if _LOCK_EXISTS in done.stderr and self._remove_stale_lock():
+            for wait in _LOCK_WAITS_S:
+                if _LOCK_EXISTS not in done.stderr:
+                    break
+                if not self._remove_stale_lock():
+                    self._clock.sleep(wait)
                 done = self._update_ref(attempt)
         except GitTimeout:
             return attempt

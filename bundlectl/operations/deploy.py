@@ -19,7 +19,7 @@ from bundlectl.model.plan import Guard, Plan
 from bundlectl.model.plan_document import plan_document
 from bundlectl.operations.apply import Applied, ApplyRequest, Outcome, apply, operations_of
 from bundlectl.operations.context import OperationContext
-from bundlectl.operations.deploy_manifest import ManifestFacts, deployment_manifest
+from bundlectl.operations.deploy_manifest import ManifestFacts, Reviewed, deployment_manifest
 from bundlectl.operations.plan import Planned, make_plan
 from bundlectl.operations.recover import take_over
 from bundlectl.operations.stage import publish
@@ -88,7 +88,10 @@ def deploy(context: OperationContext, request: DeployRequest, approve: Approve) 
     how = "auto" if request.auto_approve else approve(planned.plan)
     if how is None:
         raise Refused("not approved", code="BND621", detail="Nothing was changed.")
-    return _carry_out(context, planned, code_tree, "plan-file" if saved is not None else how, overrides)
+    reviewed = Reviewed(
+        "plan-file" if saved is not None else how, str((saved or {}).get("digest", planned.plan.digest))
+    )
+    return _carry_out(context, planned, code_tree, reviewed, overrides)
 
 
 def _plan(context: OperationContext) -> tuple[Planned, bool]:
@@ -149,13 +152,13 @@ def _carry_out(
     context: OperationContext,
     planned: Planned,
     code_tree: str | None,
-    how: str,
+    reviewed: Reviewed,
     overrides: list[dict[str, str | None]],
 ) -> DeployResult:
     plan, target = planned.plan, planned.bundle.target.name
     started = context.clock.now_ms()
     lineage = plan.base.lineage or random_id()
-    intent = _intent(context, planned, lineage, started)
+    intent = _intent(context, planned, lineage, reviewed.digest, started)
     with held() as interrupt:
         context.emit(StageStarted("begin", "recording what is about to be done"))
         deadline = context.clock.boot_s() + intent.lease_s
@@ -191,7 +194,7 @@ def _carry_out(
         context.emit(StageStarted("verify", "reading back what changed"))
         applied = read_back(planned.backend, applied, lineage, target)
         ended = context.clock.now_ms()
-        facts = ManifestFacts(intent.deployment, started, ended, how, tuple(overrides))
+        facts = ManifestFacts(intent.deployment, started, ended, reviewed, tuple(overrides))
         result = _finish(context, planned, begun, applied, code_tree, facts)
     if interrupt.received and not result.is_complete:
         raise Interrupted(
@@ -202,14 +205,14 @@ def _carry_out(
     return result
 
 
-def _intent(context: OperationContext, planned: Planned, lineage: str, started: int) -> Intent:
+def _intent(context: OperationContext, planned: Planned, lineage: str, reviewed: str, started: int) -> Intent:
     plan = planned.plan
     open_apply = planned.recorded.deployment.intent if planned.recorded.deployment is not None else None
     return Intent(
         deployment=time_ordered_id(started),
         owner=context.owner,
         commit=plan.source.commit,
-        plan=plan.digest,
+        plan=reviewed,
         ops=operations_of(plan, lineage, planned.bundle.target.name),
         begun_at=rfc3339(started),
         lease_s=LEASE_S,

@@ -16,13 +16,20 @@ from bundlectl.operations.context import OperationContext
 from bundlectl.operations.plan import Planned
 
 
+class Reviewed(NamedTuple):
+    """What was approved: how, and the digest of the plan that was looked at (of the file, if there was one)."""
+
+    how: str  # interactive, auto, plan-file
+    digest: str
+
+
 class ManifestFacts(NamedTuple):
     """What the plan does not know. Times are epoch milliseconds."""
 
     id: str
     started: int
     ended: int
-    approved: str  # interactive, auto, plan-file
+    reviewed: Reviewed
     overrides: tuple[Mapping[str, str | None], ...]
 
 
@@ -58,10 +65,14 @@ def deployment_manifest(
         "config_digest": plan.config_digest,
         "variables": [dict(item) for item in plan.variables],
         "jobs": [_job(item, applied) for item in applied.outcomes],
-        "plan": {"digest": plan.digest, "changes_digest": plan.changes_digest, "reviewed": facts.approved},
+        "plan": {
+            "digest": facts.reviewed.digest,
+            "changes_digest": plan.changes_digest,
+            "reviewed": facts.reviewed.how,
+        },
         "approval": {
             "by": context.actor.name,
-            "how": {"interactive": "prompt", "auto": "flag", "plan-file": "flag"}[facts.approved],
+            "how": {"interactive": "prompt", "auto": "flag", "plan-file": "flag"}[facts.reviewed.how],
             "overrides": [dict(item) for item in facts.overrides],
             "policies": [],
             "policy_source": None,

@@ -60,7 +60,7 @@ class RunWatch:
             None,
             run.state.value,
             run.result.value if run.result else None,
-            run.message,
+            run.message or run.queue_reason or "",
             elapsed_ms(run.start_ms, run.end_ms),
         )
         found = [*tasks, whole] if run.is_terminal else [whole, *tasks]
@@ -106,7 +106,8 @@ def _worth_a_line(change: StateChange) -> bool:
 def _state_line(address: str, change: StateChange) -> str:
     word = visible(change.result or change.state)
     took = f" after {duration_text(change.elapsed_ms)}" if change.result and change.elapsed_ms else ""
-    why = f": {visible(change.message)}" if change.message and change.result not in (None, "SUCCESS") else ""
+    told = change.result not in (None, "SUCCESS") or change.state == "QUEUED"
+    why = f": {visible(change.message)}" if change.message and told else ""
     if change.task_key is None:
         return f"{job_name(address)} run {visible(change.run_id)}: {word}{took}{why}"
     again = f" attempt {change.attempt + 1}" if change.attempt else ""

@@ -71,14 +71,31 @@ def start(code: str, repository: RepositoryBuilder) -> "subprocess.Popen[str]":
 
 
 def kill_whole(process: "subprocess.Popen[str]") -> str:
-    """SIGKILL to the writer and to whatever it has started; what it had said until then."""
+    """SIGKILL to the writer and to whatever it has started; what it had said until then.
+
+    It is stopped first: what it starts between a look and a kill would live on, and write after the test has read.
+    """
+    process.send_signal(signal.SIGSTOP)
+    while state_of(process.pid) not in ("T", "Z", None):
+        os.sched_yield()
     children = descendants(process.pid)
-    for pid in (process.pid, *children):
+    for pid in (*children, process.pid):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    return process.communicate()[0]
+    said = process.communicate()[0]
+    while any(state_of(pid) not in ("Z", None) for pid in children):
+        os.sched_yield()
+    return said
+
+
+def state_of(pid: int) -> str | None:
+    """One letter, as in /proc; None when there is no such process."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0].decode()
+    except OSError:
+        return None
 
 
 def descendants(pid: int) -> list[int]:

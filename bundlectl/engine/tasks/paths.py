@@ -15,7 +15,7 @@ from bundlectl.model.source import SNAPSHOT_FOLDER, split_snapshot_path
 _TASKSIDE: Final = Path(__file__).resolve().parent.parent / "taskside"
 START: Final = _TASKSIDE / "start.py"  # what a task process of ours runs
 NO_VALUES: Final = _TASKSIDE / "no-values.json"  # task values of a task that has none upstream
-SHIM: Final = _TASKSIDE / "shim"  # on PYTHONPATH of every task: the package `dbruntime`
+SHIM: Final = _TASKSIDE / "shim"  # on PYTHONPATH of every task: the module `dbruntime`
 _MARK: Final = f"/{SNAPSHOT_FOLDER}/"
 _REMOTE: Final = ("dbfs:", "s3:", "s3a:", "abfss:", "gs:", "wasbs:", "adl:", "http:", "https:", "file:")
 

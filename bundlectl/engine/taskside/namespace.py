@@ -1,6 +1,6 @@
 """The objects that a notebook finds ready-made: dbutils, spark, display. One set per process.
 
-Used by engine.taskside.launcher and, through the package `dbruntime`, by `from databricks.sdk.runtime import dbutils`.
+Used by engine.taskside.launcher and, through the module `dbruntime`, by `from databricks.sdk.runtime import dbutils`.
 """
 
 import os
@@ -45,9 +45,9 @@ class LazySpark:
     """Starts Spark when something of it is used: tasks that do not use it do not wait for a JVM."""
 
     def __getattr__(self, name: str) -> Any:
-        from pyspark.sql import SparkSession  # type: ignore[import-not-found,unused-ignore]
+        import importlib
 
-        return getattr(SparkSession.builder.getOrCreate(), name)
+        return getattr(importlib.import_module("pyspark.sql").SparkSession.builder.getOrCreate(), name)
 
 
 def _spark() -> LazySpark | None:

@@ -78,7 +78,7 @@ class Notebook:
                 pip(_words(" ".join([cell.options, *cell.text.split()])))
             case other:
                 where = f"{os.path.basename(cell.file)}, line {cell.line}"
-                raise NotImplementedError(f"%{other} cells do not run on the embedded engine ({where})")
+                raise RuntimeError(f"%{other} cells do not run on the embedded engine ({where})")
 
     def _run_python(self, cell: Cell) -> None:
         """Runs the statements; a last expression is displayed, as in a notebook."""
@@ -87,8 +87,10 @@ class Notebook:
             _remember_lines(cell.file, text)
         tree = ast.parse("\n" * (cell.line - 1) + text, cell.file)
         shown = None
-        if tree.body and isinstance(tree.body[-1], ast.Expr) and not text.rstrip().endswith(";"):
-            shown = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = tree.body[-1] if tree.body else None
+        if isinstance(last, ast.Expr) and not text.rstrip().endswith(";"):
+            tree.body.pop()
+            shown = ast.Expression(last.value)
         if tree.body:
             self._evaluate(tree, cell.file, "exec")
         if shown is not None:
@@ -131,7 +133,7 @@ class Notebook:
         elif name == "sh":
             run_shell(rest, stop_on_error=False)
         elif name not in _IGNORED:
-            raise NotImplementedError(f"%{name} does not run on the embedded engine")
+            raise RuntimeError(f"%{name} does not run on the embedded engine")
 
 
 def _remember_lines(file: str, text: str) -> None:

@@ -1,7 +1,7 @@
 """SQL tasks as real processes."""
 
-import importlib.util
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def test_what_cannot_start(tmp_path: Path, task: dict[str, Any], changes: dict[s
 
 def test_without_duckdb_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot(tmp_path, {"q.sql": "select 1"})
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(SetupFailed, match=r"install bundlectl\[sql\]") as caught:
         prepare(context(tmp_path, sql_task()))
     assert caught.value.code == LIBRARY_INSTALLATION_ERROR

@@ -149,6 +149,23 @@ def test_a_young_or_open_lock_stays(at: Repository, repository: RepositoryBuilde
     assert path.exists()
 
 
+def test_a_lock_that_goes_in_a_moment_is_waited_for(
+    at: Repository, repository: RepositoryBuilder, clock: FrozenClock
+) -> None:
+    path = lock(repository, clock, 0)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            path.unlink()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "sleep", sleep)
+        assert isinstance(grow(Chain(at, REF, clock=clock), at, None, "one"), Committed)
+    assert len(waited) == 2
+
+
 def test_locks_of_other_refs_are_not_touched(at: Repository, repository: RepositoryBuilder, clock: FrozenClock) -> None:
     other = repository.folder / ".git/refs/heads/main.lock"
     other.write_text("")

@@ -7,7 +7,7 @@ import os
 import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_ROOT = os.path.abspath(os.path.join(_HERE, *[os.pardir] * 5))
+_ROOT = os.path.abspath(os.path.join(_HERE, *[os.pardir] * 4))
 sys.path.insert(0, _ROOT)
 try:
     import bundlectl.engine.taskside  # noqa: F401
