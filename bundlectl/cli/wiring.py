@@ -27,6 +27,7 @@ from bundlectl.operations.context import Actor, OperationContext, Source
 from bundlectl.render.json_lines import JsonLines
 from bundlectl.render.progress import LiveProgress, PlainProgress
 from bundlectl.review.environment import detect
+from bundlectl.state.git_store import GitStateStore
 
 
 class Engines:
@@ -134,6 +135,7 @@ def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) ->
         owner=_owner(actor),
         emit=emit,
         open_backend=lambda bundle: open_backend(_backend_request(bundle, engines)),
+        open_store=GitStateStore,
         driving=engines.driving,
         tool_version=__version__,
     )

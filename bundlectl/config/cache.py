@@ -13,11 +13,12 @@ from typing import overload
 from bundlectl import __version__
 from bundlectl.base.digest import canonical_bytes, digest_bytes, digest_document
 from bundlectl.config.code_files import SyncedFiles, find_ignore_files
+from bundlectl.config.collector import collector_paused
 from bundlectl.config.decode import config_digest, frame_document
 from bundlectl.config.facts import Loaded, LoadRequest
 from bundlectl.config.index import LoadIndex as LoadIndex
 from bundlectl.config.index import StoredLoad
-from bundlectl.config.loader import collector_paused, finish, in_order, load, make_bundle, resolve_all, snapshot_key
+from bundlectl.config.loader import finish, in_order, load, make_bundle, resolve_all, snapshot_key
 from bundlectl.config.parts import (
     Assembled,
     blobs_digest,

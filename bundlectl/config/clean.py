@@ -3,7 +3,8 @@
 Called by config.loader. Required fields, values of maps and elements of lists stay as they are.
 """
 
-from bundlectl.config.facts import Facts, Outcome
+from bundlectl.config.facts import Facts, Findings, Outcome
+from bundlectl.config.findings import plan_error
 from bundlectl.config.jobs import each_job
 from bundlectl.config.node import Node
 from bundlectl.config.structure import job_table
@@ -12,8 +13,17 @@ from bundlectl.schema.table import Kind, Table
 
 def drop_empty(node: Node, facts: Facts) -> Outcome:
     """Jobs without empty optional texts."""
-    table = job_table()
-    return each_job(node, lambda key, job: _cleaned(job, table) if _holds_empty(job) else job), []
+    found: Findings = []
+
+    def change(key: str, job: Node) -> Node:
+        if not _holds_empty(job):
+            return job
+        name = job.get("name")
+        if name is not None and name.value == "":
+            found.append(plan_error("BND211", "name is blank", name.span, path=("resources", "jobs", key, "name")))
+        return _cleaned(job, job_table())
+
+    return each_job(node, change), found
 
 
 def _holds_empty(node: Node) -> bool:

@@ -317,6 +317,8 @@ def frame_document(node: Node, facts: Facts) -> dict[str, Any]:
     others = resources.without("jobs") if resources is not None and resources.is_map else None
     bare = node.with_member("resources", others) if others is not None else node
     shown = document(bare, replace(facts, request=replace(facts.request, top="")))
+    if shown.get("resources") == {}:
+        del shown["resources"]  # whether jobs are the only resources must not matter
     git = shown.get("bundle", {}).get("git", {})
     for name in _GIT_FACTS:
         git.pop(name, None)

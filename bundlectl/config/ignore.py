@@ -26,6 +26,7 @@ class Patterns:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = [line if len(line) <= _LONGEST_PATTERN else "" for line in lines]
+        self._numbers = [number for number, line in enumerate(self._lines, 1) if line]  # pathspec skips empty ones
 
     @functools.cached_property
     def _spec(self) -> Any:
@@ -43,11 +44,11 @@ class Patterns:
         return re.compile("|".join(f"(?:{re.sub(r'[(][?]P<[^>]+>', '(?:', body)})" for body in bodies))
 
     def check(self, path: str) -> tuple[bool, int] | None:
-        """Whether the last matching pattern takes the path, and the index of that pattern; None when none matches."""
+        """Whether the last matching pattern takes the path, and its line (from 1); None when none matches."""
         if self._any is None or self._any.match(path) is None:
             return None
         result = self._spec.check_file(path)
-        return None if result.include is None else (bool(result.include), int(result.index))
+        return None if result.include is None else (bool(result.include), self._numbers[result.index])
 
     def takes(self, path: str) -> bool:
         """Whether the list as a whole takes the path."""
@@ -96,7 +97,7 @@ class IgnoreFiles:
                 found = patterns.check(written[len(folder) + 1 :] if folder else written)
                 if found is not None:
                     file = f"{folder}/.gitignore" if folder else ".gitignore"
-                    return Match(found[0], file, found[1] + 1)
+                    return Match(found[0], file, found[1])
             if not folder:
                 return None
             folder = folder_of(folder)

@@ -4,9 +4,7 @@ Called by config.cache, and by whoever wants no cache. The order is that of conf
 class E stops the stages after it.
 """
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +25,7 @@ from bundlectl.config import (
     variables,
     workspace,
 )
+from bundlectl.config.collector import collector_paused
 from bundlectl.config.decode import DecodedJob, Decoder, config_digest, document, frame_document
 from bundlectl.config.discovery import RootPlace, find_root, include_files
 from bundlectl.config.facts import Facts, Findings, Outcome, SourceFile, Step
@@ -132,18 +131,6 @@ class Resolved:
     findings: tuple[Diagnostic, ...]
     complete: bool
     jobs: Mapping[str, DecodedJob]
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Bulk building makes many objects and no garbage: the cyclic collector would only look at them again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def load(tree: SourceTree, request: LoadRequest) -> Loaded:

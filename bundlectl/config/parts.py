@@ -56,12 +56,7 @@ def resolve_in_parts(view: TreeView, request: LoadRequest, known: Catalog | None
     try:
         bundle = _Bundle(view, request)
         reusable = bundle.reusable(known) if known is not None else {}
-        frame = (
-            [path for path in bundle.files if known is not None and known.files[path].keys is None]
-            if reusable
-            else None
-        )
-        frame_paths = set(frame if frame is not None else bundle.guess_frame())
+        frame_paths = set(bundle.frame_of(known) if known is not None and reusable else bundle.guess_frame())
         while True:
             try:
                 return _Assembly(bundle, frame_paths, known if reusable else None, reusable).run()
@@ -76,7 +71,7 @@ def resolve_jobs(view: TreeView, request: LoadRequest, catalog: Catalog, keys: I
     """Some jobs again, with the places of their fields; those that no longer resolve are left out."""
     try:
         bundle = _Bundle(view, request)
-        frame = [path for path in bundle.files if path in catalog.files and catalog.files[path].keys is None]
+        frame = bundle.frame_of(catalog)
         wanted = set(keys)
         files = {catalog.jobs[key].file for key in wanted if key in catalog.jobs}
         sources = [*bundle.read(frame), *bundle.read(sorted(files))]
@@ -140,7 +135,7 @@ class _Bundle:
         if (known.root, known.root_file) != (self.place.root, self.place.file):
             return {}
         old_frame = [path for path, file in known.files.items() if file.keys is None]
-        new_frame = [path for path in self.files if path in known.files and known.files[path].keys is None]
+        new_frame = self.frame_of(known)
         if old_frame != new_frame or any(known.files[path].blob != self.blobs[path] for path in old_frame):
             return {}
         return {
@@ -148,6 +143,10 @@ class _Bundle:
             for path in self.files
             if (file := known.files.get(path)) is not None and file.keys is not None and file.blob == self.blobs[path]
         }
+
+    def frame_of(self, known: Catalog) -> list[str]:
+        """Files that were no job files when they were known."""
+        return [path for path in self.files if (file := known.files.get(path)) is not None and file.keys is None]
 
     def guess_frame(self) -> list[str]:
         """Files that look as if they held more than jobs. A wrong guess costs time, nothing else."""

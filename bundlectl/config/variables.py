@@ -49,12 +49,14 @@ def assign(node: Node, facts: Facts) -> Outcome:
     valued = {}
     for name, definition in definitions.items():
         _check_definition(name, definition, found)
-        value = _value(name, definition, given, found)
+        value = _value(name, definition, given, found, node.value["variables"].key_span(name))
         valued[name] = definition if value is None else definition.with_member("value", value)
     return node.with_member("variables", node.value["variables"].with_value(valued)), found
 
 
-def _value(name: str, definition: Node, given: Mapping[str, tuple[Any, str]], found: Findings) -> Node | None:
+def _value(
+    name: str, definition: Node, given: Mapping[str, tuple[Any, str]], found: Findings, key_span: SourceSpan
+) -> Node | None:
     lookup = definition.get("lookup")
     has_lookup = lookup is not None and lookup.value is not None
     value, origin = given.get(name, (None, ""))
@@ -74,7 +76,7 @@ def _value(name: str, definition: Node, given: Mapping[str, tuple[Any, str]], fo
         return default
     summary = f'no value for required variable "{name}"'
     hint = f"give it: --var {name}=..., BUNDLE_VAR_{name}=..., or a default in the bundle"
-    found.append(error("BND253", summary, definition.span, path=path, hint=hint))
+    found.append(error("BND253", summary, key_span, path=path, hint=hint))
     return None
 
 

@@ -7,6 +7,7 @@ Limits are checked on events, before anything is built from them; every tag is r
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from bundlectl.config.collector import collector_paused
 from bundlectl.config.node import Node
 from bundlectl.config.yaml_builder import KEY_KINDS, Builder, Kinds, TooMuch
 from bundlectl.config.yaml_builder import Limits as Limits
@@ -25,15 +26,20 @@ class ReadYaml(NamedTuple):
 
 def read_yaml(data: bytes, file: str, limits: Limits) -> ReadYaml:
     """One document. Never raises for what a file may hold: everything wrong with it is in `findings`."""
+    try:
+        text = decode(data, file, max_bytes=limits.file_bytes)
+    except BadText as fault:
+        return ReadYaml(None, [fault.finding])
+    with collector_paused():
+        return _read(text, file, limits)
+
+
+def _read(text: str, file: str, limits: Limits) -> ReadYaml:
     # PyYAML takes longer to import than to read a bundle, and a plan without changes reads none.
     from yaml import events
     from yaml._yaml import CParser
     from yaml.error import YAMLError
 
-    try:
-        text = decode(data, file, max_bytes=limits.file_bytes)
-    except BadText as fault:
-        return ReadYaml(None, [fault.finding])
     builder = Builder(file, limits, text)
     parser: Any = CParser(text)
     try:

@@ -38,6 +38,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._writer = _connect(path, "rwc")
         try:
+            _check_format(self._writer, path)  # before anything is written to a file that may not be ours
             self._writer.execute("PRAGMA journal_mode=WAL")
             self._writer.execute("PRAGMA synchronous=FULL")
             self._writer.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")

@@ -12,9 +12,11 @@ from bundlectl.backends.base import Backend
 from bundlectl.base.clock import Clock
 from bundlectl.config.cache import LoadIndex
 from bundlectl.config.loader import LoadRequest
+from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.deployment import Owner
 from bundlectl.model.events import EventSink
+from bundlectl.state.store import StateStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +54,6 @@ class OperationContext:
     owner: Owner  # this process, for the lease
     emit: EventSink
     open_backend: Callable[[Bundle], Backend]
+    open_store: Callable[[Repository, str, str], StateStore]  # of a bundle and target, by name
     driving: Callable[[], AbstractContextManager[None]]  # while it lasts, runs of an engine in this process advance
     tool_version: str

@@ -27,7 +27,6 @@ from bundlectl.operations.stage import describe_code, snapshot_digest
 from bundlectl.planning.classify import Differing, differing
 from bundlectl.planning.code import blobs_to_read, changed_files
 from bundlectl.planning.planner import PlanInputs, build
-from bundlectl.state.git_store import GitStateStore
 from bundlectl.state.store import Recorded, StateStore
 
 # Line counts are worth reading so much code for; beyond it the files are named without.
@@ -63,7 +62,7 @@ def make_plan(context: OperationContext) -> Planned:
     """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused."""
     loading = load(context)
     bundle = loading.bundle
-    store = GitStateStore(loading.home, bundle.name, bundle.target.name)
+    store = context.open_store(loading.home, bundle.name, bundle.target.name)
     recorded = store.read()
     deployment = recorded.deployment
     backend = context.open_backend(bundle)

@@ -14,7 +14,6 @@ from bundlectl.model.deployment import Deployment
 from bundlectl.model.errors import NotFound
 from bundlectl.operations.context import OperationContext, Source
 from bundlectl.operations.load import load_for_validation
-from bundlectl.state.git_store import GitStateStore
 from bundlectl.state.store import Recorded, StateStore
 
 
@@ -49,5 +48,5 @@ def open_world(context: OperationContext) -> World:
         bundle = committed.loaded.bundle
     if bundle is None:
         raise loading.failure(loading.loaded.diagnostics.settled(planning=True))
-    store = GitStateStore(repository, bundle.name, bundle.target.name)
+    store = context.open_store(repository, bundle.name, bundle.target.name)
     return World(repository, bundle, store, store.read(), context.open_backend(bundle))

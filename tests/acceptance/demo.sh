@@ -66,6 +66,7 @@ show git commit --quiet --all --message "Retry the training, name the report bet
 show bundlectl plan
 show bundlectl deploy --auto-approve --reason "demo"
 show bundlectl run orders_pipeline
+show bundlectl runs logs latest --task publish
 
 step "6. What happened, and where it is kept"
 show bundlectl history

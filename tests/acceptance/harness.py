@@ -2,7 +2,7 @@
 
 A case is a folder <topic>/<case>/ with `script` and `expected.txt`; other files in it are copied to where the script
 starts. Each line of `script` is one command for sh (a line that ends in a backslash goes on); lines that start with #
-are kept as headings. $EXAMPLES is the folder tests/examples. `pytest tests/acceptance --update` writes expected.txt.
+are kept as headings. $EXAMPLES is tests/examples, $TEMPLATES the templates. `pytest --update` writes expected.txt anew.
 """
 
 import os
@@ -48,6 +48,7 @@ def play(case: str, folder: Path, interpreter: str) -> str:
     environment = isolated_environment(folder / "user", os.environ)
     environment["PATH"] = f"{program_folder(folder / 'bin', interpreter)}{os.pathsep}{environment['PATH']}"
     environment["EXAMPLES"] = str(EXAMPLES)
+    environment["TEMPLATES"] = str(ROOT / "templates")
     parts = []
     for line in _lines((source / "script").read_text(encoding="utf-8")):
         parts.append(line if line.startswith("#") else _command(line, work, environment))

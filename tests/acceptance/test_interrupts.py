@@ -109,9 +109,12 @@ def test_an_interrupted_run_is_cancelled_and_recorded(
     assert "cancelled" in stderr
     assert _gone(int(marker.read_text(encoding="utf-8")))
     (run,) = _document(slow, "runs", "list")["runs"]
-    assert run["result"] == "CANCELED"
+    assert run["result_state"] == "CANCELED"
     outcome = _document(slow, "runs", "manifest", run["run_id"])["outcome"]
-    assert {task["task_key"]: task["result"] for task in outcome["tasks"]} == {"wait": "CANCELED", "after": "CANCELED"}
+    assert {task["task_key"]: task["result_state"] for task in outcome["tasks"]} == {
+        "wait": "CANCELED",
+        "after": "CANCELED",
+    }
     assert len(slow.git("log", "--format=%H", "refs/bundlectl/runs/slow/default").splitlines()) == 2
 
 
@@ -119,13 +122,13 @@ def test_a_second_run_waits_for_its_turn_and_is_not_lost(slow: RepositoryBuilder
     first = _started(slow, tmp_path / "first")
     second = _finish(slow, "run", "waits", "--no-wait", "--param", f"started={tmp_path / 'second'}")
     assert second.returncode == 0, second.stderr
-    states = sorted(run["state"] for run in _document(slow, "runs", "list")["runs"])
+    states = sorted(run["life_cycle_state"] for run in _document(slow, "runs", "list")["runs"])
     assert states == ["QUEUED", "RUNNING"]
     first.send_signal(signal.SIGINT)
     assert first.wait(_DEADLINE_S) == 130
     first.communicate()
     queued = max(_document(slow, "runs", "list")["runs"], key=lambda run: int(run["run_id"]))
-    assert queued["state"] in ("QUEUED", "PENDING", "RUNNING")
+    assert queued["life_cycle_state"] in ("QUEUED", "PENDING", "RUNNING")
     assert _finish(slow, "runs", "cancel", queued["run_id"]).returncode == 0
 
 
@@ -135,9 +138,9 @@ def test_a_killed_run_command_leaves_a_run_that_can_be_followed_up(slow: Reposit
     child.kill()
     child.communicate()
     (run,) = _document(slow, "runs", "list")["runs"]
-    assert run["state"] == "RUNNING"
+    assert run["life_cycle_state"] == "RUNNING"
     cancelled = _finish(slow, "runs", "cancel", run["run_id"])
     assert cancelled.returncode == 0, cancelled.stderr
     assert _gone(int(marker.read_text(encoding="utf-8")))
     (run,) = _document(slow, "runs", "list")["runs"]
-    assert run["result"] == "CANCELED"
+    assert run["result_state"] == "CANCELED"

@@ -20,7 +20,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("schema",),
     "requests": ("base.http",),
     "rich": ("render",),
-    "sqlite3": ("engine", "config.cache"),  # who opens a database: OPENS_SQLITE
+    "sqlite3": ("engine", "config.index"),  # who opens a database: OPENS_SQLITE
     "typer": ("cli",),
     "yaml": ("config.yaml_reader", "config.writer"),
 }
@@ -45,7 +45,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
 }
 
 # Modules of the engine get a connection; these make one.
-OPENS_SQLITE = ("engine.database", "config.cache", "engine.taskside.sql")
+OPENS_SQLITE = ("engine.database", "config.index", "engine.taskside.sql")
 
 # Own modules that may import others inside a function: registries that choose one of many (architecture 1).
 REGISTRIES = (

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bundlectl.base.clock import FrozenClock
-from bundlectl.base.digest import digest_document
 from bundlectl.base.identifiers import random_id
-from bundlectl.git.chain import Committed, Conflict, Unknown
 from bundlectl.git.repository import Repository, discover
-from bundlectl.model.deployment import Deployment, HistoryEntry
+from bundlectl.model.deployment import Deployment
 from bundlectl.model.errors import BundlectlError, Refused, RepositoryError, StateError
 from bundlectl.state.git_store import GitStateStore
 from bundlectl.state.store import Note, Recorded
 from tests.builders import RepositoryBuilder
+from tests.contract.model_store import ModelStore
 from tests.contract.state_suite import (
     BUNDLE,
     LINEAGE,
@@ -37,50 +36,6 @@ from tests.contract.state_suite import (
     intent,
     job,
 )
-
-
-class ModelStore:
-    """A store as plain as can be: a list of versions. What git's store is compared with."""
-
-    ref = "model"
-
-    def __init__(self, versions: list[tuple[Recorded, Note, dict[str, Any], Any]]) -> None:
-        self._versions = versions
-
-    def read(self) -> Recorded:
-        return self._versions[-1][0] if self._versions else Recorded(None, None)
-
-    def documents(self, version: str | None, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        stored = next((docs for recorded, _, docs, _ in self._versions if recorded.version == version), {})
-        return {key: stored[key] for key in keys if key in stored}
-
-    def cas(
-        self,
-        expected: Recorded,
-        new: Deployment,
-        note: Note,
-        *,
-        documents: Mapping[str, Mapping[str, Any]] | None = None,
-        manifest: Mapping[str, Any] | None = None,
-    ) -> Committed | Conflict | Unknown:
-        kept = {**(self._versions[-1][2] if self._versions else {}), **(documents or {})}
-        kept = {key: dict(kept[key]) for key in new.jobs if key in kept}
-        for key, entry in new.jobs.items():
-            if key not in kept or digest_document(kept[key]) != entry.spec:
-                raise ValueError(f"no document for job {key!r}")
-        if self.read().version != expected.version:
-            return Conflict(self.read().version)
-        version = f"v{len(self._versions) + 1}"
-        self._versions.append((Recorded(version, new), note, kept, manifest))
-        return Committed(version)
-
-    def resolve(self, attempt: Unknown) -> Committed | Conflict | Unknown:
-        return Conflict(self.read().version)
-
-    def history(self, limit: int | None = None) -> Iterator[HistoryEntry]:
-        for recorded, note, _, manifest in self._versions[::-1][:limit]:
-            assert recorded.version is not None and recorded.deployment is not None
-            yield HistoryEntry(recorded.version, note.verb, recorded.deployment.serial, note.summary, manifest)
 
 
 class TestModelStore(StateStoreSuite):

@@ -51,7 +51,7 @@ def main() -> None:
         worker_command=worker_command(worker_step) if worker_step else None,
     )
     engine.start()
-    print("ready", flush=True)
+    os.write(1, b"ready\n")
     threading.Event().wait()
 
 

@@ -130,7 +130,9 @@ def _random_dag(place: Place, chance: random.Random, size: int) -> list[dict[str
         more: dict[str, Any] = {"max_retries": 1} if chance.random() < 0.3 else {}
         code = 1 if chance.random() < 0.03 else 0
         key, parents = f"t{number}", [f"t{parent}" for parent in after]
-        tasks.append(place.task(key, *parents, seconds=chance.uniform(0.01, 0.12), code=code, run_if="ALL_DONE", **more))
+        tasks.append(
+            place.task(key, *parents, seconds=chance.uniform(0.01, 0.12), code=code, run_if="ALL_DONE", **more)
+        )
     return tasks
 
 
@@ -226,7 +228,8 @@ def _kill_workers(place: Place, kills: int, seed: int) -> None:
     ledger.assert_no_overlap(entries)
     for row in ledger.rows(place.database, "SELECT * FROM attempts WHERE lost = 1"):
         again = ledger.rows(
-            place.database, f"SELECT * FROM attempts WHERE first_id = {row['first_id']} AND number = {row['number'] + 1}"
+            place.database,
+            f"SELECT * FROM attempts WHERE first_id = {row['first_id']} AND number = {row['number'] + 1}",
         )
         retried = int(row["task_key"][1:]) % 2 == 0
         assert bool(again) == (retried and _lost_before(place, row) < 3), row

@@ -120,11 +120,12 @@ class Bench:
         self.database = Database(self.folder / "engine.db", self.clock)
         self.launcher = ScriptedLauncher(self.folder)
         self.slots = slots
+        self.executor = ScriptedExecutor(self.folder, slots)
         self._schedulers: list[Scheduler] = []
         self.again()
 
     def again(self, *events: Event) -> None:
-        offset = self.executor.offset if self._schedulers else 0  # the worker and its record stay
+        offset = self.executor.offset  # the worker and its record stay
         self.executor = ScriptedExecutor(self.folder, self.slots)
         self.executor.offset = offset
         self.executor.opening = list(events)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,11 @@ def test_what_does_not_fit_waits(pair: tuple[Channel, Channel]) -> None:
     left, right = pair
     left.put({"text": "x" * (4 << 20)})
     assert not left.flush()
-    assert left.unsent
-    found = []
+    found: list[dict[str, Any]] = []
     while not found:
         found = right.receive()
-        left.flush()
-    assert not left.unsent
+        sent = left.flush()
+    assert sent
     assert len(found[0]["text"]) == 4 << 20
 
 

@@ -92,7 +92,10 @@ def test_a_process_is_told_from_a_later_one_with_its_pid() -> None:
 
 @needs_proc
 def test_every_process_of_an_attempt_is_found_and_killed() -> None:
-    script = "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); print(1, flush=True); time.sleep(60)"
+    script = (
+        "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); "
+        "print(1, flush=True); time.sleep(60)"
+    )
     environment = {"PATH": os.environ["PATH"], claims.MARKER: "7-1:secret"}
     child = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE)
     assert child.stdout is not None

@@ -22,7 +22,13 @@ TIMEDOUT = of_end({**_END, "cause": "timeout"}, None, 30, CANCELED)
         ({"code": None, "signal": 15, "cause": "timeout"}, None, "TERMINATED TIMEDOUT", "CANCELED", None),
         ({"code": 0, "cause": "timeout"}, None, "TERMINATED TIMEDOUT", "CANCELED", None),
         ({"code": 0, "cause": "cancel"}, None, "TERMINATED CANCELED", "USER_CANCELED", None),
-        ({"error": {"code": "RESOURCE_NOT_FOUND", "message": "m"}}, None, "INTERNAL_ERROR FAILED", "RESOURCE_NOT_FOUND", "m"),
+        (
+            {"error": {"code": "RESOURCE_NOT_FOUND", "message": "m"}},
+            None,
+            "INTERNAL_ERROR FAILED",
+            "RESOURCE_NOT_FOUND",
+            "m",
+        ),
     ],
 )
 def test_what_an_end_means(end: dict[str, Any], fault: str | None, state: str, code: str, error: str | None) -> None:

@@ -47,7 +47,8 @@ class Place:
         log = str(self.logs / f"{name}.log")
         order = {"k": "start", "epoch": epoch, "a": name, "t": "tok", "argv": argv, "env": {"PATH": os.defpath}}
         channel.put({**order, "cwd": "/", "log": log, "grace": 0.3, **more})
-        channel.flush()
+        while not channel.flush():
+            time.sleep(0.001)
 
     def hear(self, channel: Channel, kind: str) -> dict[str, Any]:
         """The next message of a kind."""
