@@ -88,10 +88,6 @@ class Backend(Protocol):
         """
         ...
 
-    def neutral(self, composed: Composed) -> dict[str, Any]:
-        """What read() gives for a job that holds exactly this. Pure; the inverse of compose."""
-        ...
-
     def has_snapshot(self, digest: str) -> bool: ...
 
     def publish(self, snapshot: Snapshot, read_blobs: BlobReader) -> int:

@@ -41,9 +41,6 @@ class UnavailableBackend:
     ) -> Composed:
         raise self._refusal("deploy to")
 
-    def neutral(self, composed: Composed) -> dict[str, Any]:
-        raise self._refusal("deploy to")
-
     def has_snapshot(self, digest: str) -> bool:
         raise self._refusal("deploy to")
 

@@ -100,7 +100,8 @@ def _partly(tree: SourceTree, request: LoadRequest, index: LoadIndex, key: str, 
             document = summary_document(summary)
             index.store_again(key, _tree_id(tree), latest.facts, summary=document, old=latest)
             return _loaded(summary, kept, _Source(tree, request, index))
-    assembled = resolve_in_parts(view, request, known)
+    git_moved = latest is not None and latest.facts != facts
+    assembled = resolve_in_parts(view, request, known, git_moved=git_moved)
     if assembled is None:
         return _in_one_piece(view, request, index, key, facts)
     return _keep(assembled, tree, request, index, key, facts)

@@ -143,7 +143,9 @@ def apply_presets(node: Node, facts: Facts) -> Outcome:
             name = job.get("name")
             text = name.value if name is not None and isinstance(name.value, str) else ""
             place = name.span if name is not None else prefix.span
-            job = job.with_member("name", Node(f"{prefix.value}{text}", place))
+            # A job without a name is named by the prefix alone, without the space that would part the two: a name
+            # that ends with white space is refused (BND211).
+            job = job.with_member("name", Node(f"{prefix.value}{text}" if text else str(prefix.value).rstrip(), place))
         job = _tags(job, presets.get("tags"))
         most = presets.get("jobs_max_concurrent_runs")
         if most is not None and most.value:

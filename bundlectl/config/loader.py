@@ -186,7 +186,7 @@ def resolve(facts: Facts, found: Findings) -> Resolved:
             facts, more = step.learn(node, facts)
             findings += more
             if has_errors(more):
-                continue
+                break
         node, more = step.run(node, facts)
         findings += more
     complete = not has_errors(findings)

@@ -51,11 +51,16 @@ class _FrameGrew(Exception):
         self.path = path
 
 
-def resolve_in_parts(view: TreeView, request: LoadRequest, known: Catalog | None) -> Assembled | None:
-    """The whole bundle; what `known` says of files that did not change is taken over. None: load in one piece."""
+def resolve_in_parts(
+    view: TreeView, request: LoadRequest, known: Catalog | None, *, git_moved: bool = False
+) -> Assembled | None:
+    """The whole bundle; what `known` says of files that did not change is taken over. None: load in one piece.
+
+    `git_moved`: commit, branch or remote are not those that `known` was made with.
+    """
     try:
         bundle = _Bundle(view, request)
-        reusable = bundle.reusable(known) if known is not None else {}
+        reusable = bundle.reusable(known, git_moved) if known is not None else {}
         frame_paths = set(bundle.frame_of(known) if known is not None and reusable else bundle.guess_frame())
         while True:
             try:
@@ -130,18 +135,23 @@ class _Bundle:
             others=others,
         )
 
-    def reusable(self, known: Catalog) -> dict[str, FileRecord]:
-        """Job files that did not change; none when the frame did."""
+    def reusable(self, known: Catalog, git_moved: bool) -> dict[str, FileRecord]:
+        """Job files whose jobs are what they were; none when the frame changed."""
         if (known.root, known.root_file) != (self.place.root, self.place.file):
             return {}
         old_frame = [path for path, file in known.files.items() if file.keys is None]
         new_frame = self.frame_of(known)
         if old_frame != new_frame or any(known.files[path].blob != self.blobs[path] for path in old_frame):
             return {}
+        if git_moved and any(known.files[path].uses_git for path in old_frame):
+            return {}
         return {
             path: file
             for path in self.files
-            if (file := known.files.get(path)) is not None and file.keys is not None and file.blob == self.blobs[path]
+            if (file := known.files.get(path)) is not None
+            and file.keys is not None
+            and file.blob == self.blobs[path]
+            and not (git_moved and file.uses_git)
         }
 
     def frame_of(self, known: Catalog) -> list[str]:

@@ -25,6 +25,7 @@ from bundlectl.config.yaml_reader import Limits
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import FieldPath, path_text
 
+_MOST_IN_ONE_TEXT = 5  # findings about the same text
 PREFIXES = frozenset({"bundle", "workspace", "variables", "var"})
 _LATER = frozenset({"resources", "artifacts"})
 _TOP_LEVEL = frozenset(
@@ -273,12 +274,12 @@ def _item(resolver: Resolver, item: Node, path: FieldPath, found: Findings) -> N
 
 
 def _literal_in(node: Node, path: FieldPath) -> Iterable[Diagnostic]:
-    for offset in loose_dollars(node.value):
+    for offset in loose_dollars(node.value)[:_MOST_IN_ONE_TEXT]:
         dots = node.value.startswith("..", node.value.find(".", offset))
         hint = "write one dot" if dots and ".." in node.value[offset:] else "it is kept as text"
         span = place_in(node, offset, 2)
         yield warning("BND245", '"${" starts no reference', span, path=path, hint=hint)
-    for reference in references(node.value):
+    for reference in references(node.value)[:_MOST_IN_ONE_TEXT]:
         first = str(reference.steps[0])
         if first in PREFIXES or first in _LATER:
             continue

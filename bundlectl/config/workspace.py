@@ -133,7 +133,8 @@ def folders(node: Node, facts: Facts) -> Outcome:
 
 def _prefixed(node: Node) -> Node:
     text = node.value
-    if isinstance(text, str) and text.startswith("/") and not text.startswith(("/Workspace/", "/Volumes/")):
+    kept = ("/Workspace/", "/Workspace${workspace.", "/Volumes/")
+    if isinstance(text, str) and text.startswith("/") and not text.startswith(kept):
         return node.with_value(text if text == "/Workspace" else "/Workspace" + text)
     return node
 

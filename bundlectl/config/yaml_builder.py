@@ -130,6 +130,17 @@ class Builder:
                     self._other(event, kinds)
             event = get_event()
 
+    def count_only(self, parser: Any, kinds: Kinds) -> None:
+        """Reads events and builds nothing. Raises TooMuch, and what the parser raises for bad syntax."""
+        counted = (kinds.scalar, kinds.map_start, kinds.list_start)
+        event = parser.get_event()
+        while event is not None:
+            if event.__class__ in counted:
+                self._nodes += 1
+                self._count(event)
+            event = parser.get_event()
+        self._nodes = 0
+
     def _other(self, event: Any, kinds: Kinds) -> None:
         """An end, an alias, or the start of a document."""
         kind = event.__class__

@@ -40,21 +40,21 @@ def _read(text: str, file: str, limits: Limits) -> ReadYaml:
     from yaml._yaml import CParser
     from yaml.error import YAMLError
 
+    kinds = Kinds(
+        events.ScalarEvent,
+        events.MappingStartEvent,
+        events.SequenceStartEvent,
+        events.MappingEndEvent,
+        events.SequenceEndEvent,
+        events.AliasEvent,
+        events.DocumentStartEvent,
+    )
     builder = Builder(file, limits, text)
     parser: Any = CParser(text)
     try:
-        builder.run(
-            parser,
-            Kinds(
-                events.ScalarEvent,
-                events.MappingStartEvent,
-                events.SequenceStartEvent,
-                events.MappingEndEvent,
-                events.SequenceEndEvent,
-                events.AliasEvent,
-                events.DocumentStartEvent,
-            ),
-        )
+        if sum(text.count(sign) for sign in ",:\n") > limits.nodes:
+            builder.count_only(CParser(text), kinds)  # so that what is too much is never built
+        builder.run(parser, kinds)
     except TooMuch:
         return ReadYaml(None, builder.findings)
     except YAMLError as fault:

@@ -7,7 +7,6 @@ is staged lies beside `snapshots/<hex>` until it is whole. Called by api.snapsho
 import contextlib
 import os
 import re
-import shutil
 from pathlib import Path, PurePosixPath
 
 from bundlectl.base.digest import digest_bytes, sha256_stream
@@ -100,6 +99,8 @@ def seal(engine: Path, digest: str) -> None:
 
 def remove(place: Path) -> None:
     """Removes a snapshot, or what was staged of one. What is gone is fine."""
+    import shutil  # costs milliseconds that every plan would pay
+
     for folder, _, _ in os.walk(place):
         with contextlib.suppress(FileNotFoundError):
             os.chmod(folder, 0o700)

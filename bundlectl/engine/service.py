@@ -7,7 +7,7 @@ the state: whoever holds the lock; everyone else leaves requests in the database
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from bundlectl.base.files import try_lock
 from bundlectl.engine.api import routes
 from bundlectl.engine.api.request import Services
 from bundlectl.engine.database import Store
-from bundlectl.engine.executors.base import Hook
 
 _STANDBY_S = 0.2  # how often one that waits for the lock tries it
 _DRAIN_S = 0.05
@@ -41,7 +40,7 @@ class Engine:
         user: str = "local",
         worker_command: Sequence[str] | None = None,
         grace_s: float = 30.0,
-        hook: Hook | None = None,
+        hook: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = folder
         self._clock = clock

@@ -56,12 +56,12 @@ def spawn(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     return child.pid
 
 
-def reap(pid: int) -> None:
-    """Collects a worker of ours that has ended; one of somebody else's is not our child."""
+def reap(pid: int) -> bool:
+    """Collects a worker that was spawned here: True once it has ended."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return
+        return True
 
 
 class _Attempt:

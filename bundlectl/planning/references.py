@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_ID_FIELD = "job_id"
 _REFERENCE = re.compile(r"\$\{resources\.jobs\.([^.\[\]{}]+)\.id\}")
 
 
 def with_known_ids(document: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
     """A copy with the id of each job in `ids` in place of its reference."""
-    return {name: _fill(value, ids) for name, value in document.items()}
+    return {name: _fill(value, ids, name) for name, value in document.items()}
 
 
 def referenced(value: Any) -> frozenset[str]:
@@ -32,22 +33,21 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(item)
 
 
-def _fill(value: Any, ids: Mapping[str, str]) -> Any:
+def _fill(value: Any, ids: Mapping[str, str], field: str) -> Any:
     if isinstance(value, str):
-        return _fill_text(value, ids) if "${" in value else value
+        return _fill_text(value, ids, field) if "${" in value else value
     if isinstance(value, dict):
-        return {name: _fill(item, ids) for name, item in value.items()}
+        return {name: _fill(item, ids, name) for name, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item, ids) for item in value]
+        return [_fill(item, ids, field) for item in value]
     return value
 
 
-def _fill_text(text: str, ids: Mapping[str, str]) -> Any:
+def _fill_text(text: str, ids: Mapping[str, str], field: str) -> Any:
     whole = _REFERENCE.fullmatch(text)
-    if whole is None:
-        return _REFERENCE.sub(lambda match: ids.get(match[1], match[0]), text)
-    found = ids.get(whole[1])
-    if found is None:
-        return text
-    # The API's ids are numbers; a backend with other ids gets them as text.
-    return int(found) if found.isdecimal() else found
+    found = ids.get(whole[1]) if whole is not None else None
+    # The API's own field for an id is a number; a backend with other ids gets them as text. Every other field that
+    # may hold an id (a parameter, an argument) is text.
+    if found is not None and field == _ID_FIELD and found.isdecimal():
+        return int(found)
+    return _REFERENCE.sub(lambda match: ids.get(match[1], match[0]), text)

@@ -84,5 +84,8 @@ engine            $folder/engine   (database, logs and snapshots)
 results           $folder/results
 report            $folder/results/published/report.html
 
-Go on by hand:    cd $folder/shop && export BUNDLECTL_ENGINE_DIR=$folder/engine PATH=$bin:\$PATH
+Go on by hand:
+    cd $folder/shop
+    export PATH=$bin:\$PATH BUNDLECTL_ENGINE_DIR=$folder/engine BUNDLE_VAR_output_dir=$folder/results
+    bundlectl run orders_pipeline --param min_accuracy=0.99
 END

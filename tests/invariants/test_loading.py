@@ -1,5 +1,7 @@
 """What must hold for every bundle: loading in parts equals loading whole, and no input makes it raise."""
+# ruff: noqa: E501  (YAML on one line)
 
+import json
 import string
 from pathlib import Path
 from typing import Any
@@ -191,8 +193,6 @@ def test_a_damaged_bundle_loads_or_says_why(changes: list[tuple[int, int, str]])
     "permissions", "scripts", "python", "experimental", "bundlectl",
 ]))  # fmt: skip
 def test_any_value_in_any_section_loads_or_says_why(value: Any, place: str) -> None:
-    import json
-
     text = json.dumps({"bundle": {"name": "b"}, place: value})
     result = load(MemoryTree({"databricks.yml": text}), LoadRequest(user="tester@x.com"))
     assert result.bundle is not None or len(result.diagnostics) > 0

@@ -66,9 +66,6 @@ class JobsApiBackend:
         owner = Owner.derived(lineage, target, key, own)
         return documents.compose(spec, self._places, owner, snapshot)
 
-    def neutral(self, composed: Composed) -> dict[str, Any]:
-        return documents.neutral(composed.document, self._places)
-
     def has_snapshot(self, digest: str) -> bool:
         return self._engine.snapshot(digest).sealed
 

@@ -47,8 +47,16 @@ def _send(calls: EngineCalls, snapshot: Snapshot, files: list[SnapshotFile], rea
 def _send_batch(calls: EngineCalls, digest: str, batch: list[SnapshotFile], contents: dict[str, bytes]) -> None:
     """Several files at once when there are many; the first failure stops the rest."""
 
+    failed: list[SnapshotFile] = []
+
     def send(file: SnapshotFile) -> None:
-        calls.send_file(digest, file.path, file.mode, contents[file.blob])
+        if failed:
+            return
+        try:
+            calls.send_file(digest, file.path, file.mode, contents[file.blob])
+        except BaseException:
+            failed.append(file)
+            raise
 
     if len(batch) < _AT_ONCE:
         for file in batch:

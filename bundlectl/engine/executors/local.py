@@ -57,6 +57,7 @@ class LocalExecutor:
         self._most = -(-slots // WORKER_SLOTS)
         self._grace_s = grace_s
         self._links: dict[str, _Link] = {}
+        self._children: list[int] = []  # workers of ours that let go, not collected yet
         self._selector: selectors.BaseSelector | None = None
         self._epoch = 0
 
@@ -203,10 +204,16 @@ class LocalExecutor:
         link.channel.close()
         del self._links[link.id]
         if link.pid is not None:
-            worker.reap(link.pid)
+            self._children.append(link.pid)
+            self._reap()
         return Gone(link.id)
 
+    def _reap(self) -> None:
+        """Collects workers of ours that ended; one that is just ending is collected later."""
+        self._children = [pid for pid in self._children if not worker.reap(pid)]
+
     def tick(self) -> list[Event]:
+        self._reap()
         now = self._clock.boot_s()
         late = [link for link in self._links.values() if link.greeting_until is not None and now >= link.greeting_until]
         for link in late:

@@ -25,7 +25,6 @@ def test_observe_says_why_nothing_was_read() -> None:
 CALLS: dict[str, Callable[[], object]] = {
     "read": lambda: BACKEND.read(["1"]),
     "compose": lambda: BACKEND.compose({}, snapshot=None, lineage="l", target="t", key="k"),
-    "neutral": lambda: BACKEND.neutral(COMPOSED),
     "has_snapshot": lambda: BACKEND.has_snapshot("sha256:x"),
     "publish": lambda: BACKEND.publish(Snapshot(digest="sha256:x", files=()), lambda blobs: {}),
     "create": lambda: BACKEND.create(COMPOSED, 1),

@@ -32,6 +32,7 @@ def test_what_does_not_fit_waits(pair: tuple[Channel, Channel]) -> None:
     left.put({"text": "x" * (4 << 20)})
     assert not left.flush()
     found: list[dict[str, Any]] = []
+    sent = False
     while not found:
         found = right.receive()
         sent = left.flush()

@@ -27,8 +27,13 @@ def test_recorded_circles_do_not_stop_a_plan() -> None:
     assert [change.address[15:] for change in ordered] == ["a", "b"]
 
 
-def test_known_ids_are_filled_in_as_numbers_and_inside_text() -> None:
-    document = {"x": ["${resources.jobs.a.id}", "job ${resources.jobs.a.id}", "${resources.jobs.b.id}"], "n": 1}
-    assert with_known_ids(document, {"a": "7"}) == {"x": [7, "job 7", "${resources.jobs.b.id}"], "n": 1}
+def test_known_ids_are_filled_in_as_numbers_only_where_the_api_takes_one() -> None:
+    reference = "${resources.jobs.a.id}"
+    document = {"x": [reference, f"job {reference}", "${resources.jobs.b.id}"], "job_id": reference, "n": 1}
+    assert with_known_ids(document, {"a": "7"}) == {
+        "x": ["7", "job 7", "${resources.jobs.b.id}"],
+        "job_id": 7,
+        "n": 1,
+    }
     assert referenced(document) == {"a", "b"}
     assert with_known_ids({"x": "${resources.jobs.a.id}"}, {"a": "etl-x"}) == {"x": "etl-x"}

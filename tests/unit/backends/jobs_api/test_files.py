@@ -101,5 +101,5 @@ def test_the_first_failure_among_many_stops_the_rest() -> None:
     transport = ScriptedTransport(GONE, *[full] * 500)
     with pytest.raises(BackendError):
         publish(EngineCalls(JobsClient(transport)), Snapshot(digest=DIGEST, files=files), _Reader(b"1"))
-    assert len(transport.asked) < 400
+    assert len(transport.asked) <= 1 + 8  # one call per thread, after the first question
     assert not any(asked.path.endswith("/seal") for asked in transport.asked)
