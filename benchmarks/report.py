@@ -130,7 +130,6 @@ def _plan_rows(plan: dict[str, Any]) -> Iterator[str]:
     rows["first deploy"] = plan["deploy"]
     if "terraform" in plan:
         rows["terraform plan, nothing changed"] = plan["terraform"]["unchanged"]
-        rows["terraform apply, first"] = plan["terraform"]["apply"]
     for name, row in rows.items():
         yield (f"| {name} | {plan['jobs']} | {row['runs']} | {_spread(row, 'wall_s')} | {_spread(row, 'cpu_s')} | "
                f"{row['peak_mib']['median']:.0f} |")  # fmt: skip

@@ -15,8 +15,8 @@ from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import this_process
 from bundlectl.cli.environment import folder, open_console, user_folder
 from bundlectl.cli.options import Common
-from bundlectl.config.cache import LoadIndex
-from bundlectl.config.loader import LoadRequest
+from bundlectl.config.index import LoadIndex
+from bundlectl.config.request import LoadRequest
 from bundlectl.engine.service import Engine
 from bundlectl.git.identity import configured_user
 from bundlectl.model.bundle import Bundle, Target

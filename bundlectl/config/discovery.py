@@ -7,9 +7,9 @@ import posixpath
 from typing import NamedTuple
 
 from bundlectl.base.suggest import nearest
-from bundlectl.config.facts import LoadRequest
 from bundlectl.config.findings import did_you_mean, error, note, warning
 from bundlectl.config.node import Node
+from bundlectl.config.request import LoadRequest
 from bundlectl.config.tree_view import Found, Pattern, TreeView, folder_of, join, leaves, relative_to
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import SourceSpan

@@ -1,46 +1,15 @@
-"""What a load is asked for, what it gives, and what every loading step may know beside the tree of Nodes. No behaviour.
+"""What every loading step may know beside the tree of Nodes. No behaviour. Made by config.loader and config.parts."""
 
-LoadRequest is made by cli.wiring, Facts by config.loader, Loaded by config.loader and config.cache.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from bundlectl.config.code_files import CodeFiles
 from bundlectl.config.node import Node
+from bundlectl.config.request import LoadRequest
 from bundlectl.config.tree_view import TreeView
-from bundlectl.config.yaml_reader import Limits
-from bundlectl.model.bundle import Bundle
-from bundlectl.model.diagnostic import Diagnostic, Diagnostics
-from bundlectl.model.job import JobSpec
+from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.source import Revision
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadRequest:
-    """What the invoker says. Part of the cache's key."""
-
-    start: str = ""  # folder that the command acts from, relative to the top of the tree
-    root: str | None = None  # bundle root as given, relative to `start`; None: search upwards
-    root_from: str = "--bundle-root"  # who gave `root`, for messages
-    target: str | None = None
-    variables: tuple[tuple[str, str, str], ...] = ()  # name, value, origin ("flag" or "environment")
-    variable_file: Mapping[str, Any] | None = None  # plain values of --var-file
-    override_files: tuple[
-        tuple[str, bytes], ...
-    ] = ()  # target -> content of its variable-overrides.json, ignored by git
-    user: str = "unknown"
-    user_id: str | None = None
-    user_guessed: bool = False  # the login name, for want of anything better
-    host_given: bool = False  # DATABRICKS_HOST is set
-    cluster_id: str | None = None  # --cluster-id
-    cluster_id_environment: str | None = None  # DATABRICKS_CLUSTER_ID: counts in development mode only
-    allow_unknown_fields: bool = False
-    top: str = ""  # absolute path of the top of the tree, for artifact paths in the document; not part of the key
-    limits: Limits = DEFAULT_LIMITS
 
 
 class Others(NamedTuple):
@@ -96,21 +65,3 @@ class Step(NamedTuple):
     stage: int
     run: Callable[[Node, Facts], Outcome]
     learn: Callable[[Node, Facts], tuple[Facts, Findings]] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A bundle resolved for one target, and everything found on the way. No bundle when an error stopped it."""
-
-    bundle: Bundle | None
-    diagnostics: Diagnostics
-    specs: Mapping[str, JobSpec] = field(default_factory=dict)  # empty when documents are made on demand
-    code_files: Sequence[str] = ()  # synced files, relative to the top of the tree, sorted
-    snapshot_key: str | None = None  # names paths, modes and blobs of the synced files: LoadIndex.snapshot
-    more_specs: Callable[[Sequence[str]], Mapping[str, JobSpec]] | None = None  # those that are not in `specs`
-    make_document: Callable[[], Mapping[str, Any] | None] | None = None  # see `document`
-
-    @property
-    def document(self) -> Mapping[str, Any] | None:
-        """What `validate -o json` prints; None when no file could be read. Not cheap for a bundle from the cache."""
-        return self.make_document() if self.make_document is not None else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bundlectl.config.node import Node, Note
-from bundlectl.config.yaml_reader import Limits
+from bundlectl.config.request import Limits
 from bundlectl.model.location import FieldPath, SourceSpan
 
 ROUNDS = 11

@@ -29,10 +29,9 @@ from bundlectl.config.collector import collector_paused
 from bundlectl.config.decode import DecodedJob, Decoder, config_digest, document, frame_document
 from bundlectl.config.discovery import RootPlace, find_root, include_files
 from bundlectl.config.facts import Facts, Findings, Outcome, SourceFile, Step
-from bundlectl.config.facts import Loaded as Loaded
-from bundlectl.config.facts import LoadRequest as LoadRequest
 from bundlectl.config.node import Node, lookup
 from bundlectl.config.reading import has_errors, members, merge_files, read_files
+from bundlectl.config.request import Loaded, LoadRequest
 from bundlectl.config.structure import shape
 from bundlectl.config.tree_view import TreeView, relative_to
 from bundlectl.model.bundle import Bundle

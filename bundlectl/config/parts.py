@@ -14,11 +14,12 @@ from bundlectl.base.digest import digest_document
 from bundlectl.config.code_files import CodeFiles
 from bundlectl.config.decode import DecodedJob
 from bundlectl.config.discovery import RootPlace, find_root, include_files
-from bundlectl.config.facts import Facts, LoadRequest, Others, SourceFile
+from bundlectl.config.facts import Facts, Others, SourceFile
 from bundlectl.config.loader import Resolved, resolve
 from bundlectl.config.path_state import states
 from bundlectl.config.reading import has_errors, members, read_files
 from bundlectl.config.records import Catalog, FileRecord, JobRecord, record
+from bundlectl.config.request import LoadRequest
 from bundlectl.config.tree_view import TreeView, join
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import parse_path

@@ -12,9 +12,10 @@ from bundlectl.config.findings import error, warning
 from bundlectl.config.interpolation import is_segment
 from bundlectl.config.merge import merge
 from bundlectl.config.node import Node
+from bundlectl.config.request import Limits
 from bundlectl.config.structure import shape
 from bundlectl.config.tree_view import TreeView
-from bundlectl.config.yaml_reader import Limits, read_yaml, top_level_map
+from bundlectl.config.yaml_reader import read_yaml, top_level_map
 from bundlectl.config.yaml_text import size_text
 from bundlectl.model.diagnostic import Diagnostic, Severity
 from bundlectl.model.location import SourceSpan

@@ -20,8 +20,8 @@ from bundlectl.config.interpolation import (
     step_text,
 )
 from bundlectl.config.node import Node
+from bundlectl.config.request import Limits
 from bundlectl.config.sections import CONNECTION_FIELDS
-from bundlectl.config.yaml_reader import Limits
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import FieldPath, path_text
 

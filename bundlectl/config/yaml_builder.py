@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bundlectl.base.suggest import nearest
 from bundlectl.config import yaml_scalars
 from bundlectl.config.node import Keys, Node, Note, Place, span_of
+from bundlectl.config.request import Limits
 from bundlectl.config.yaml_syntax import depth_finding, syntax_finding, template_finding
 from bundlectl.config.yaml_text import error
 from bundlectl.model.diagnostic import Diagnostic
@@ -19,21 +20,6 @@ _SKIP = object()  # a key that does not hold: its value is read and dropped
 _MERGE = object()
 _ANCHORED = Note(anchored=True)
 KEY_KINDS = {bool: "a boolean", int: "an integer", float: "a number"}
-
-
-class Limits(NamedTuple):
-    """How much a bundle may hold. A bundle cannot raise a limit, the invoker can."""
-
-    file_bytes: int = 8 << 20
-    bundle_bytes: int = 128 << 20
-    files: int = 20_000
-    depth: int = 64
-    nodes: int = 1_000_000  # of one file, before aliases
-    aliases: int = 10_000
-    expansion: int = 10  # nodes after aliases, as a multiple of the nodes before
-    expansion_floor: int = 10_000  # below so many nodes the multiple does not matter
-    text_bytes: int = 1 << 20  # of one string after interpolation
-    all_text_bytes: int = 256 << 20
 
 
 class TooMuch(Exception):

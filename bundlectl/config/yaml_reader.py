@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from bundlectl.config.collector import collector_paused
 from bundlectl.config.node import Node
+from bundlectl.config.request import Limits
 from bundlectl.config.yaml_builder import KEY_KINDS, Builder, Kinds, TooMuch
-from bundlectl.config.yaml_builder import Limits as Limits
 from bundlectl.config.yaml_text import BadText, decode, error
 from bundlectl.model.diagnostic import Diagnostic, Severity
 from bundlectl.model.location import SourceSpan

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bundlectl.backends.base import Backend
 from bundlectl.base.clock import Clock
-from bundlectl.config.cache import LoadIndex
-from bundlectl.config.loader import LoadRequest
+from bundlectl.config.index import LoadIndex
+from bundlectl.config.request import LoadRequest
 from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.deployment import Owner

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bundlectl.config.cache import load_cached
-from bundlectl.config.loader import Loaded
+from bundlectl.config.request import Loaded
 from bundlectl.git.repository import Repository, discover
 from bundlectl.git.trees import FolderTree, open_tree
 from bundlectl.model.bundle import Bundle

@@ -11,8 +11,9 @@ import pytest
 
 from bundlectl.base.resources import resource_folder
 from bundlectl.config.node import plain
+from bundlectl.config.request import Limits
 from bundlectl.config.structure import shape
-from bundlectl.config.yaml_reader import Limits, read_yaml
+from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.schema.export import KINDS, main, rendered, stale
 from tests.contract.examples_of_documents import EXAMPLES
 

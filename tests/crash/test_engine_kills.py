@@ -129,10 +129,10 @@ def _random_dag(place: Place, chance: random.Random, size: int) -> list[dict[str
         after = chance.sample(range(number), min(number, chance.randint(0, 3)))
         more: dict[str, Any] = {"max_retries": 1} if chance.random() < 0.3 else {}
         code = 1 if chance.random() < 0.03 else 0
+        # Some outlive the take-over and have to be adopted; the others end before or while it happens.
+        seconds = chance.uniform(0.5, 1.0) if chance.random() < 0.2 else chance.uniform(0.01, 0.12)
         key, parents = f"t{number}", [f"t{parent}" for parent in after]
-        tasks.append(
-            place.task(key, *parents, seconds=chance.uniform(0.01, 0.12), code=code, run_if="ALL_DONE", **more)
-        )
+        tasks.append(place.task(key, *parents, seconds=seconds, code=code, run_if="ALL_DONE", **more))
     return tasks
 
 
@@ -142,7 +142,7 @@ def _kill_schedulers(place: Place, kills: int, size: int, seed: int, rivals: int
     live = [place.scheduler() for _ in range(rivals)]
     done = 0
     while done < kills:
-        time.sleep(chance.uniform(0.0, 0.25))
+        time.sleep(chance.uniform(0.0, 0.5))
         if place.state(run)[0] in ("TERMINATED", "INTERNAL_ERROR"):
             run = place.submit(_random_dag(place, chance, size))
         victim = chance.randrange(rivals)
@@ -260,6 +260,22 @@ def test_a_cancel_outlives_the_scheduler_that_did_not_see_it(place: Place) -> No
     place.scheduler()
     assert place.settle(run) == ("TERMINATED", "CANCELED")
     assert place.tasks_alive() == []
+
+
+def test_a_task_that_runs_through_a_take_over_is_adopted(place: Place) -> None:
+    run = place.submit([place.task("a", seconds=3.0), place.task("b", "a")])
+    first = place.scheduler()
+    while not ledger.read(place.ledger):
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    place.scheduler()
+    while ledger.rows(place.database, "SELECT epoch FROM engine") != [{"epoch": 2}]:
+        time.sleep(0.01)
+    assert len(ledger.read(place.ledger)) == 1, "the task still runs when the second scheduler takes over"
+    assert place.settle(run) == ("TERMINATED", "SUCCESS")
+    assert [entry.task for entry in ledger.read(place.ledger)] == ["a", "a", "b", "b"]
+    assert ledger.judge(place.database, ledger.read(place.ledger))["lost"] == 0
 
 
 def test_a_task_that_ended_while_nobody_listened_is_not_run_again(place: Place) -> None:

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from bundlectl.config.facts import LoadRequest
 from bundlectl.config.loader import load
-from bundlectl.config.yaml_reader import Limits, read_yaml
+from bundlectl.config.request import Limits, LoadRequest
+from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.model.diagnostic import Severity
 from tests.unit.config.bundles import Content, MemoryTree, bundle, codes, found, job_yaml, loaded
 

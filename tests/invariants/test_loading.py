@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bundlectl.config.cache import LoadIndex, load_cached, specs_of
-from bundlectl.config.facts import LoadRequest
+from bundlectl.config.cache import load_cached, specs_of
+from bundlectl.config.index import LoadIndex
 from bundlectl.config.loader import load
-from bundlectl.config.yaml_reader import Limits, read_yaml
+from bundlectl.config.request import Limits, LoadRequest
+from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.model.diagnostic import Severity
 from tests.unit.config.bundles import MemoryTree, settled
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bundlectl.base.digest import digest_document, git_blob_id
-from bundlectl.config.facts import Loaded, LoadRequest
 from bundlectl.config.loader import load
+from bundlectl.config.request import Loaded, LoadRequest
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.source import Revision, TreeEntry
 

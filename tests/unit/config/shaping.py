@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from bundlectl.config.node import Node, plain
+from bundlectl.config.request import Limits
 from bundlectl.config.structure import shape
-from bundlectl.config.yaml_reader import Limits, read_yaml
+from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.model.diagnostic import Diagnostic, Severity
 
 E, P, W, R = Severity.ERROR, Severity.PLAN_ERROR, Severity.WARNING, Severity.NOTE

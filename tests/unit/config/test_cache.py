@@ -9,18 +9,13 @@ from pathlib import Path
 import pytest
 
 from bundlectl.config.cache import (
-    code_files,
     load_cached,
-    recall_digests,
-    recall_snapshot,
-    remember_digests,
-    remember_snapshot,
     request_key,
     specs_of,
 )
-from bundlectl.config.facts import LoadRequest
 from bundlectl.config.index import LoadIndex
 from bundlectl.config.loader import load
+from bundlectl.config.request import LoadRequest
 from bundlectl.model.source import Revision
 from tests.unit.config.bundles import MemoryTree, settled
 
@@ -30,7 +25,8 @@ JOB = "resources: {jobs: {%s: {name: %s, tasks: [{task_key: t, spark_python_task
 
 def files(**more: str) -> dict[str, str]:
     return {
-        "databricks.yml": "bundle: {name: b}\ninclude: ['r/*.yml']\nresources: {jobs: {root: {name: root, tasks: []}}}\n",
+        "databricks.yml": "bundle: {name: b}\ninclude: ['r/*.yml']\n"
+        "resources: {jobs: {root: {name: root, tasks: []}}}\n",
         "r/one.yml": JOB % ("one", "first", "x"),
         "r/two.yml": JOB % ("two", "second", "y"),
         "r/three.yml": JOB % ("three", "'${resources.jobs.one.id}'", "y"),
@@ -197,8 +193,7 @@ def test_a_bundle_whose_jobs_use_fields_of_each_other_is_kept_as_a_whole(index: 
 
 def test_without_an_index_or_outside_git_everything_is_loaded() -> None:
     tree = MemoryTree(files())
-    assert set(load_cached(tree, REQUEST, None).specs) == {"one", "two", "three", "root"}
-    assert load_cached(tree, REQUEST, LoadIndex(None)).bundle is not None
+    assert set(load_cached(tree, REQUEST, LoadIndex(None)).specs) == {"one", "two", "three", "root"}
 
 
 def test_the_printed_document_is_there_for_a_bundle_from_the_cache(index: LoadIndex) -> None:
@@ -208,21 +203,20 @@ def test_the_printed_document_is_there_for_a_bundle_from_the_cache(index: LoadIn
 
 
 def test_code_files_and_what_is_remembered_of_them(index: LoadIndex) -> None:
-    for _ in range(2):
-        result = load_cached(MemoryTree(files()), REQUEST, index)
-        assert code_files(result) == (".gitignore", "src/x.py", "src/y.py")
-        assert result.code_files[1:] == ["src/x.py", "src/y.py"] or tuple(result.code_files[1:]) == (
-            "src/x.py",
-            "src/y.py",
-        )
-    assert recall_snapshot(index, result) is None
-    remember_snapshot(index, result, "sha256:1")
-    assert recall_snapshot(index, result) == "sha256:1"
+    first = load_cached(MemoryTree(files()), REQUEST, index)
+    again = load_cached(MemoryTree(files()), REQUEST, index)
+    for result in (first, again):
+        assert tuple(result.code_files) == (".gitignore", "src/x.py", "src/y.py")
+        assert tuple(result.code_files[1:]) == ("src/x.py", "src/y.py")
+    key = again.snapshot_key
+    assert key is not None and key == first.snapshot_key
+    assert index.snapshot(key) is None
+    index.remember_snapshot(key, "sha256:1")
+    assert index.snapshot(key) == "sha256:1"
     other = load_cached(MemoryTree(files(**{"src/x.py": "9"})), REQUEST, index)
-    assert recall_snapshot(index, other) is None
-    remember_digests(index, {"b": ("ab", 1)})
-    assert recall_digests(index, ["b", "c"]) == {"b": ("ab", 1)}
-    assert recall_digests(None, ["b"]) == {}
+    assert other.snapshot_key is not None and index.snapshot(other.snapshot_key) is None
+    index.remember_content_digests({"b": ("ab", 1)})
+    assert index.content_digests(["b", "c"]) == {"b": ("ab", 1)}
 
 
 def test_a_known_tree_costs_no_heavy_import(index: LoadIndex, tmp_path: Path) -> None:
