@@ -44,16 +44,33 @@ class Patterns:
         return re.compile("|".join(f"(?:{re.sub(r'[(][?]P<[^>]+>', '(?:', body)})" for body in bodies))
 
     def check(self, path: str) -> tuple[bool, int] | None:
-        """Whether the last matching pattern takes the path, and its line (from 1); None when none matches."""
+        """Whether the last pattern that names the path takes it, and its line (from 1); None when none does.
+
+        A folder is written with a slash at its end. What a pattern does to a folder above is not looked at: whoever
+        walks down decides that first, as git does.
+        """
         if self._any is None or self._any.match(path) is None:
             return None
-        result = self._spec.check_file(path)
-        return None if result.include is None else (bool(result.include), self._numbers[result.index])
+        for number, pattern in zip(reversed(self._numbers), reversed(self._spec.patterns), strict=True):
+            if pattern.include is not None and _names(pattern.regex, path):
+                return bool(pattern.include), number
+        return None
 
     def takes(self, path: str) -> bool:
-        """Whether the list as a whole takes the path."""
-        found = self.check(path)
-        return found is not None and found[0]
+        """Whether the list as a whole takes the path, or a folder that it is in."""
+        if self._any is None or self._any.match(path) is None:
+            return False
+        return bool(self._spec.check_file(path).include)
+
+
+def _names(regex: "re.Pattern[str]", path: str) -> bool:
+    """Whether a pattern names this very path, and not a folder above it, or only what is inside it (`d/**`)."""
+    match = regex.match(path)
+    if match is None:
+        return False
+    if "ps_d" in regex.groupindex:
+        return match.start("ps_d") in (-1, len(path) - 1)
+    return not (path.endswith("/") and match.end() == len(path))
 
 
 class IgnoreFiles:

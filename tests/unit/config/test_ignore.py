@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bundlectl.config.ignore import IgnoreFiles, Match, Patterns
@@ -16,6 +16,9 @@ PATTERN = st.sampled_from(
 )  # fmt: skip
 
 
+@example(top=["d/**"], inner=["!a.py"])
+@example(top=["d/**", "!d/e/"], inner=[])
+@example(top=["d/*", "!d"], inner=[])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(top=st.lists(PATTERN, max_size=4), inner=st.lists(PATTERN, max_size=3))
 def test_git_agrees(tmp_path_factory: pytest.TempPathFactory, top: list[str], inner: list[str]) -> None:
