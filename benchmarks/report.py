@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints a table with the project's bars as pass or FAIL, and keeps the figures.
 
-    python -m benchmarks.report [--sizes 1,100,1000,10000] [--only startup,plan,engine] [--no-terraform] [--strict]
+    python -m benchmarks [--sizes 1,100,1000,10000] [--only startup,plan,engine] [--no-terraform] [--strict]
 
 Called by `make bench`. Results go to benchmarks/results/: latest.json, latest.md. It is no test: a bar that is
 missed on a busy machine is a line to look at; with --strict it is exit code 1.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bundlectl import __version__
 from bundlectl.backends.base import BackendRequest, Handler
@@ -37,10 +38,11 @@ class Engines:
         self._clock = clock
         self._engine: Engine | None = None
 
-    def handler(self, path: Path) -> Handler:
+    def handler(self, path: Path, user: str) -> Handler:
         """The engine's API. Opening it creates nothing on disk."""
         if self._engine is None:
-            self._engine = Engine(path, self._clock)
+            # Of the environment tasks get what engine.secrets allows, never the invoker's credentials.
+            self._engine = Engine(path, self._clock, environment=os.environ, user=user)
         return self._engine.handle
 
     @contextmanager
@@ -109,7 +111,8 @@ def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) ->
     start = (common.chdir or Path()).resolve()
     if not start.is_dir():
         raise UsageError(f'"{common.chdir}" is not a folder', code="BND623")
-    user, user_id = _identity(start, environment)
+    user, user_id, guessed = _identity(start, environment)
+    root, root_from = _bundle_root(common, start, environment)
     actor = _actor(environment, user)
     return OperationContext(
         start=start,
@@ -117,15 +120,18 @@ def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) ->
         source=Source(ref=common.ref, worktree=common.worktree),
         request=LoadRequest(
             start="",
-            root=_bundle_root(common, environment),
+            root=root,
+            root_from=root_from,
             target=common.target
             or environment.get("BUNDLECTL_TARGET")
             or environment.get("DATABRICKS_BUNDLE_TARGET")
             or None,
             variables=_variables(common, environment),
-            variable_file=None,
+            variable_file=_variable_file(start, common.var_file) if common.var_file is not None else None,
             user=user,
             user_id=user_id,
+            user_guessed=guessed,
+            cluster_id_environment=environment.get("DATABRICKS_CLUSTER_ID"),
             host_given=bool(environment.get("DATABRICKS_HOST")),
             allow_unknown_fields=common.allow_unknown_fields,
         ),
@@ -141,19 +147,37 @@ def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) ->
     )
 
 
-def _bundle_root(common: Common, environment: Mapping[str, str]) -> str | None:
-    given = common.bundle_root or environment.get("BUNDLECTL_ROOT") or environment.get("DATABRICKS_BUNDLE_ROOT")
-    return str(given) if given else None
+def _bundle_root(common: Common, start: Path, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """The folder that was named, relative to `start`, and who named it."""
+    named = {
+        "--bundle-root": str(common.bundle_root) if common.bundle_root is not None else "",
+        "BUNDLECTL_ROOT": environment.get("BUNDLECTL_ROOT", ""),
+        "DATABRICKS_BUNDLE_ROOT": environment.get("DATABRICKS_BUNDLE_ROOT", ""),
+    }
+    source, given = next(((name, value) for name, value in named.items() if value), ("--bundle-root", None))
+    return (os.path.relpath(start / given, start) if given else None), source
 
 
-def _identity(start: Path, environment: Mapping[str, str]) -> tuple[str, str | None]:
-    """Who names and paths are made for: BUNDLECTL_USER, a service principal, git's user, the login name."""
+def _variable_file(start: Path, path: Path) -> Mapping[str, Any]:
+    """Values of --var-file. Raises InputError BND140 with the place of what is wrong."""
+    from bundlectl.config.variables import read_variable_file
+
+    try:
+        data = (start / path).read_bytes()
+    except OSError as error:
+        raise UsageError(f'cannot read "{path}": {error.strerror or error}', code="BND140") from error
+    return read_variable_file(data, str(path))
+
+
+def _identity(start: Path, environment: Mapping[str, str]) -> tuple[str, str | None, bool]:
+    """Who names and paths are made for (user, id, guessed): BUNDLECTL_USER, a service principal, git's user, login."""
     given = environment.get("BUNDLECTL_USER") or environment.get("DATABRICKS_CLIENT_ID")
     if given:
-        return given, environment.get("BUNDLECTL_USER_ID")
-    return configured_user(start, environment) or environment.get("USER") or environment.get(
-        "LOGNAME"
-    ) or "nobody", None
+        return given, environment.get("BUNDLECTL_USER_ID"), False
+    known = configured_user(start, environment)
+    if known:
+        return known, None, False
+    return environment.get("USER") or environment.get("LOGNAME") or "nobody", None, True
 
 
 def _variables(common: Common, environment: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
@@ -199,7 +223,7 @@ def _backend_request(bundle: Bundle, engines: Engines) -> BackendRequest:
         target=bundle.target,
         root_path=bundle.root_path,
         file_path=bundle.file_path,
-        open_engine=lambda: engines.handler(engine_folder(bundle.target, os.environ)),
+        open_engine=lambda: engines.handler(engine_folder(bundle.target, os.environ), bundle.user),
     )
 
 

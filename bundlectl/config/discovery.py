@@ -9,12 +9,11 @@ from typing import NamedTuple
 from bundlectl.base.suggest import nearest
 from bundlectl.config.findings import did_you_mean, error, note, warning
 from bundlectl.config.node import Node
-from bundlectl.config.request import LoadRequest
+from bundlectl.config.request import ROOT_FILES, LoadRequest
 from bundlectl.config.tree_view import Found, Pattern, TreeView, folder_of, join, leaves, relative_to
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import SourceSpan
 
-ROOT_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
 _EXTENSIONS = (".yml", ".yaml", ".json")
 
 

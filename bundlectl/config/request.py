@@ -12,6 +12,9 @@ from bundlectl.model.bundle import Bundle
 from bundlectl.model.diagnostic import Diagnostics
 from bundlectl.model.job import JobSpec
 
+# Names of the root file; a folder has one of them.
+ROOT_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
+
 
 class Limits(NamedTuple):
     """How much a bundle may hold. A bundle cannot raise a limit, the invoker can."""

@@ -11,9 +11,11 @@ from bundlectl.config.facts import Facts, Findings, Outcome
 from bundlectl.config.findings import did_you_mean, error, plan_error, warning
 from bundlectl.config.node import Node, Note, from_plain, plain
 from bundlectl.config.reading import members
+from bundlectl.config.request import DEFAULT_LIMITS
 from bundlectl.config.tree_view import join
 from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.model.bundle import Variable
+from bundlectl.model.errors import InputError
 from bundlectl.model.location import SourceSpan
 
 FLAG, ENVIRONMENT, FILE, OVERRIDES = "flag", "environment", "file", "overrides-file"
@@ -173,6 +175,19 @@ def _overrides(definitions: Mapping[str, Node], facts: Facts, found: Findings) -
         elif _fits(name, plain(item), definitions[name], "variable-overrides.json", found, item.span):
             values[name] = plain(item)
     return values
+
+
+def read_variable_file(data: bytes, file: str) -> dict[str, Any]:
+    """Values of --var-file: a YAML or JSON map name -> value. Raises InputError BND140 with every fault."""
+    read = read_yaml(data, file, DEFAULT_LIMITS)
+    found = [error("BND140", fault.summary, *fault.spans) for fault in read.findings]
+    if not found and read.node is not None and not read.node.is_map:
+        found.append(error("BND140", "expected a map of names and values", read.node.span))
+    if found:
+        failed = InputError(f'"{file}" cannot be read', code="BND140", diagnostics=found)
+        failed.read_source = lambda name: data if name == file else None
+        raise failed
+    return {} if read.node is None else plain(read.node)
 
 
 def given_variables(node: Node) -> tuple[Variable, ...]:

@@ -51,7 +51,7 @@ def short_name(user: str) -> str:
 
 
 def without_accents(text: str) -> str:
-    """Letters without their accents: é -> e."""
+    """Letters without their accents: e with an acute becomes e."""
     parts = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(sign for sign in parts if unicodedata.category(sign) != "Mn"))
 

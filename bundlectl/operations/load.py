@@ -4,11 +4,11 @@ Decides which tree a command reads when neither --ref nor --worktree says so.
 """
 
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from bundlectl.config.cache import load_cached
-from bundlectl.config.request import Loaded
+from bundlectl.config.request import ROOT_FILES, Loaded
 from bundlectl.git.repository import Repository, discover
 from bundlectl.git.trees import FolderTree, open_tree
 from bundlectl.model.bundle import Bundle
@@ -133,7 +133,21 @@ def _loading(context: OperationContext, repository: Repository, tree: SourceTree
 
 
 def _read(context: OperationContext, tree: SourceTree, start: str) -> Loaded:
-    return load_cached(tree, replace(context.request, start=start), context.index)
+    top = context.start.parents[len(PurePosixPath(start).parts) - 1] if start else context.start
+    request = replace(context.request, start=start, top=str(top), override_files=_override_files(context, top))
+    return load_cached(tree, request, context.index)
+
+
+def _override_files(context: OperationContext, top: Path) -> tuple[tuple[str, bytes], ...]:
+    """variable-overrides.json of each target, from disk: files of the invoker, which git usually ignores."""
+    start = context.start / (context.request.root or "")
+    for folder in (start, *start.parents):
+        if any((folder / name).is_file() for name in ROOT_FILES):
+            found = sorted(folder.glob(".databricks/bundle/*/variable-overrides.json"))
+            return tuple((path.parent.name, path.read_bytes()) for path in found if path.is_file())
+        if folder == top:
+            break
+    return ()
 
 
 def _mode(loading: Loading) -> str | None:

@@ -53,6 +53,7 @@ REGISTRIES = (
     "cli.main",
     "cli.results",
     "cli.wiring",
+    "config.cache",  # hit or miss: decision 11
     "config.structure",
     "engine.api.jobs",
     "engine.service",
