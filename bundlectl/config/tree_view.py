@@ -181,11 +181,17 @@ class Pattern:
             plain.append(segment)
         self._prefix = "/".join(plain) + "/" if plain else ""
         self._tokens = [_tokens(segment) for segment in self._segments]
+        # `resources/*.yml`, as nearly every pattern is: a prefix and an ending say it all.
+        last = self._tokens[-1]
+        simple = len(plain) == len(self._segments) - 1 and last[:1] == (_STAR,) and _is_text(last[1:])
+        self._ending = "".join(token[1] for token in last[1:] if isinstance(token, str)) if simple else None
 
     def matches(self, path: str) -> bool:
         """Whether a path of the tree matches, segment by segment."""
         if not path.startswith(self._prefix) or path.count("/") != len(self._segments) - 1:
             return False
+        if self._ending is not None:
+            return path.endswith(self._ending, len(self._prefix))
         rest = path[len(self._prefix) :].split("/")
         tokens = self._tokens[len(self._tokens) - len(rest) :]
         return all(_segment_matches(token, part) for token, part in zip(tokens, rest, strict=True))
@@ -201,6 +207,10 @@ _Token = str | tuple[bool, tuple[tuple[str, str], ...]]  # one sign of text come
 
 def _is_glob(segment: str) -> bool:
     return any(sign in segment for sign in "*?[")
+
+
+def _is_text(tokens: "tuple[_Token, ...]") -> bool:
+    return all(isinstance(token, str) and token.startswith("=") for token in tokens)
 
 
 @functools.lru_cache(maxsize=256)

@@ -210,7 +210,12 @@ def _previous(store: StateStore, deployment: Deployment | None) -> Mapping[str, 
     """Manifest of the last finished deployment."""
     if deployment is None or deployment.deployed is None:
         return None
-    return next((entry.manifest for entry in store.history(20) if entry.manifest is not None), None)
+    # The newest commit is the end of that deployment, unless an apply was begun since.
+    for limit in (1, 20):
+        found = next((entry.manifest for entry in store.history(limit) if entry.manifest is not None), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _who(manifest: Mapping[str, Any] | None) -> str | None:

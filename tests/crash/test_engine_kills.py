@@ -196,7 +196,10 @@ def test_a_worker_killed_at_each_step(place: Place, step: int) -> None:
     tasks = [place.task("a", seconds=0.1, on_lost="retry"), place.task("b", "a", seconds=0.1, on_lost="retry")]
     run = place.submit(tasks)
     first = place.scheduler(worker_step=step)
-    time.sleep(0.7)
+    # Each of its workers dies at that step. One death is what is wanted: four lost attempts are the limit of retries.
+    deadline = time.monotonic() + 0.7
+    while time.monotonic() < deadline and not ledger.rows(place.database, "SELECT 1 FROM attempts WHERE lost = 1"):
+        time.sleep(0.005)
     first.kill()
     first.wait()
     place.scheduler()
