@@ -61,7 +61,7 @@ class Engines:
 class Session:
     """One command's console, context and engine."""
 
-    def __init__(self, common: Common, output: str) -> None:
+    def __init__(self, common: Common, output: str, plan_file: Path | None) -> None:
         self.console = open_console(common)
         self.output = output
         self.clock = SystemClock()
@@ -70,7 +70,9 @@ class Session:
         self._sink: EventSink = self.lines if self.lines is not None else ignore
         self._shown: LiveProgress | PlainProgress | None = None
         self._engines = Engines(self.clock)
-        self.context = _context(common, self.clock, self._engines, lambda event: self._sink(event))
+        self.plan_file = (common.chdir or Path()) / plan_file if plan_file is not None else None
+        source = Source(ref=common.ref, worktree=common.worktree, plan_file=self.plan_file)
+        self.context = _context(common, source, self.clock, self._engines, lambda event: self._sink(event))
 
     @contextmanager
     def progress(self) -> Iterator[None]:
@@ -101,12 +103,12 @@ class Session:
         return {**local, "cache": str(folder("cache")), "reports": str(folder("state"))}
 
 
-def open_session(common: Common, output: object) -> Session:
+def open_session(common: Common, output: object, *, plan_file: Path | None = None) -> Session:
     """Everything that a command on a bundle needs. Raises UsageError for options that do not hold."""
-    return Session(common, str(output))
+    return Session(common, str(output), plan_file)
 
 
-def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) -> OperationContext:
+def _context(common: Common, source: Source, clock: Clock, engines: Engines, emit: EventSink) -> OperationContext:
     environment = os.environ
     start = (common.chdir or Path()).resolve()
     if not start.is_dir():
@@ -117,7 +119,7 @@ def _context(common: Common, clock: Clock, engines: Engines, emit: EventSink) ->
     return OperationContext(
         start=start,
         environment=environment,
-        source=Source(ref=common.ref, worktree=common.worktree),
+        source=source,
         request=LoadRequest(
             start="",
             root=root,

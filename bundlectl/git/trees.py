@@ -5,7 +5,7 @@ Called by operations. What a tree means to a bundle is config's business; what a
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from bundlectl.git.beneath import Beneath
@@ -123,7 +123,7 @@ class FolderTree:
                     )
 
 
-def open_tree(repository: Repository, *, ref: str | None, worktree: bool) -> SourceTree:
+def open_tree(repository: Repository, *, ref: str | None, worktree: bool, without: Collection[str] = ()) -> SourceTree:
     """The working tree when `worktree` is set, else the commit of `ref` (HEAD when it is None).
 
     Raises RepositoryError: BND601 bare repository, BND603 no commit, BND604 to BND607 for a ref that does not hold.
@@ -131,7 +131,7 @@ def open_tree(repository: Repository, *, ref: str | None, worktree: bool) -> Sou
     if worktree:
         if repository.bare:
             raise RepositoryError("bare repository: give --ref", code="BND601")
-        return WorkingTree(repository)
+        return WorkingTree(repository, without)
     commit = repository.resolve(ref if ref is not None else "HEAD")
     if commit == repository.head_commit:
         if repository.head_tree is None:

@@ -7,7 +7,7 @@ without filters, and the tree's id is computed here, so that looking writes no o
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bundlectl.base.digest import git_blob_id
@@ -37,14 +37,19 @@ class Changes(NamedTuple):
 
 
 class WorkingTree:
-    """Files on disk that git tracks or would add. Unchanged ones are read from their blobs, the others from disk."""
+    """Files on disk that git tracks or would add. Unchanged ones are read from their blobs, the others from disk.
 
-    def __init__(self, repository: Repository) -> None:
+    `without`: untracked paths that are not looked at.
+    """
+
+    def __init__(self, repository: Repository, without: Collection[str] = ()) -> None:
         self._repository = repository
         untracked = _Untracked(repository)
         self._index = _index(repository)
         with Beneath(repository.top) as disk:
-            self._changes = _Scan(repository, disk).changes(self._index, untracked)
+            changes = _Scan(repository, disk).changes(self._index, untracked)
+        added = {path: entry for path, entry in changes.added.items() if path not in without}
+        self._changes = changes._replace(added=added)
         self._entries: dict[str, TreeEntry] | None = None
         self._revision = self._describe()
 

@@ -38,6 +38,7 @@ class Source:
 
     ref: str | None = None
     worktree: bool = False
+    plan_file: Path | None = None  # written or read by this very command: no part of the working tree
 
 
 @dataclass(frozen=True, kw_only=True)

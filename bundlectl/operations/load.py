@@ -96,7 +96,8 @@ def load(context: OperationContext) -> Loading:
 def _choose(context: OperationContext, repository: Repository) -> Loading:
     if context.source.ref is not None:
         return _loading(context, repository, open_tree(repository, ref=context.source.ref, worktree=False))
-    on_disk = _loading(context, repository, open_tree(repository, ref=None, worktree=True))
+    tree = open_tree(repository, ref=None, worktree=True, without=_not_source(context, repository))
+    on_disk = _loading(context, repository, tree)
     if context.source.worktree or not on_disk.tree.revision.dirty or _mode(on_disk) == "development":
         return on_disk
     committed = _loading(context, repository, open_tree(repository, ref="HEAD", worktree=False))
@@ -107,6 +108,14 @@ def _choose(context: OperationContext, repository: Repository) -> Loading:
         left_out=_of_bundle(on_disk.tree.revision.dirty, committed),
         protected_on_disk=bundle is not None and bundle.target.protected,
     )
+
+
+def _not_source(context: OperationContext, repository: Repository) -> tuple[str, ...]:
+    """The plan file, if it lies in the repository: saving a plan must not change what the plan is of."""
+    plan_file = context.source.plan_file
+    if plan_file is None or not plan_file.resolve().is_relative_to(repository.top):
+        return ()
+    return (plan_file.resolve().relative_to(repository.top).as_posix(),)
 
 
 def _refuse_uncommitted(context: OperationContext, loading: Loading) -> None:

@@ -40,9 +40,9 @@ def deploy(
     output: StreamOption = StreamOutput.TEXT,
 ) -> int:
     """Plan, ask, apply, verify. A failed job does not stop the others; a rerun does what is left."""
-    session = open_session(common, output)
+    session = open_session(common, output, plan_file=plan_file)
     request = DeployRequest(
-        plan_file=(common.chdir or Path()) / plan_file if plan_file is not None else None,
+        plan_file=session.plan_file,
         auto_approve=auto_approve,
         allow_destructive=allow_destructive,
         allow_rewind=allow_rewind,

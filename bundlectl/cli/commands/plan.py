@@ -38,12 +38,12 @@ def plan(
     output: StreamOption = StreamOutput.TEXT,
 ) -> int:
     """Show what a deploy would do. Takes no lock and changes nothing; works offline and without credentials."""
-    session = open_session(common, output)
+    session = open_session(common, output, plan_file=out)
     planned = make_plan(session.context)
     show_findings(session, planned.loading)
     document = plan_document(planned.plan)
-    if out is not None:
-        save((common.chdir or Path()) / out, document)
+    if session.plan_file is not None:
+        save(session.plan_file, document)
     code = CHANGES if detailed_exitcode and _differs(planned.plan) else 0
     show_plan(session, planned.plan, document, show=show.value, exit_code=code)
     if out is not None:

@@ -19,9 +19,11 @@ from bundlectl.model.errors import (
     OutcomeUnknown,
     Refused,
 )
+from bundlectl.model.plan_document import plan_document
 from bundlectl.operations.context import OperationContext
 from bundlectl.operations.deploy import DeployRequest, DeployResult, deploy
 from bundlectl.operations.plan import make_plan
+from bundlectl.state.plan_file import save
 from tests.builders import RepositoryBuilder
 from tests.unit.operations.conftest import ContextMaker, bundle
 
@@ -174,3 +176,21 @@ def test_protection_stays_in_the_state_when_its_mark_is_taken_out(
     with pytest.raises(Refused) as refused:
         _deploy(new_context())
     assert "jobs.a" in refused.value.summary and "protected" in refused.value.summary
+
+
+def test_a_plan_saved_inside_the_bundle_is_no_part_of_it(
+    repository: RepositoryBuilder, new_context: ContextMaker
+) -> None:
+    repository.commit("one", {"databricks.yml": bundle(a="one")})
+    repository.write({"databricks.yml": bundle(a="two")})  # a development target reads what is not committed
+    file = repository.folder / "plan.json"
+
+    def context() -> OperationContext:
+        made = new_context(target="dev")
+        return replace(made, source=replace(made.source, plan_file=file))
+
+    save(file, plan_document(make_plan(context()).plan))
+    result = deploy(context(), DeployRequest(plan_file=file, auto_approve=True), lambda plan: None)
+    assert result.is_complete
+    assert result.manifest is not None and result.manifest["plan"]["reviewed"] == "plan-file"
+    assert result.plan.source.dirty_paths == ("databricks.yml",)
