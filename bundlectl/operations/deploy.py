@@ -115,6 +115,14 @@ def _refuse_unavailable(planned: Planned) -> None:
             detail="validate and plan work for it. Nothing was changed.",
             hint="to run the bundle on this machine: give the target bundlectl: {backend: local}",
         )
+    if planned.bundle.artifacts:
+        names = ", ".join(f'"{name}"' for name in planned.bundle.artifacts)
+        raise Unsupported(
+            f"artifacts have to be built: {names}; this version of bundlectl builds nothing",
+            code="BND292",
+            detail="Nothing was changed.",
+            hint="build the wheel yourself, commit it, and name that file in libraries",
+        )
     if not planned.plan.complete:
         raise Refused(
             f'the plan for target "{planned.plan.target}" is incomplete and cannot be applied',

@@ -18,6 +18,7 @@ from bundlectl.model.errors import (
     NotPermitted,
     OutcomeUnknown,
     Refused,
+    Unsupported,
 )
 from bundlectl.model.plan_document import plan_document
 from bundlectl.operations.context import OperationContext
@@ -194,3 +195,32 @@ def test_a_plan_saved_inside_the_bundle_is_no_part_of_it(
     assert result.is_complete
     assert result.manifest is not None and result.manifest["plan"]["reviewed"] == "plan-file"
     assert result.plan.source.dirty_paths == ("databricks.yml",)
+
+
+def test_what_would_have_to_be_built_is_refused_by_name(
+    repository: RepositoryBuilder, new_context: ContextMaker
+) -> None:
+    text = bundle(a="one") + "artifacts:\n  wheel: {type: whl, build: make wheel, files: [{source: dist/*.whl}]}\n"
+    repository.commit("one", {"databricks.yml": text})
+    with pytest.raises(Unsupported) as refused:
+        _deploy(new_context())
+    assert refused.value.code == "BND292" and '"wheel"' in refused.value.summary
+    assert make_plan(new_context()).recorded.version is None
+
+
+def test_a_workspace_that_cannot_be_deployed_to_yet_is_planned_and_refused_by_name(
+    repository: RepositoryBuilder, new_context: ContextMaker
+) -> None:
+    text = bundle(a="one").replace("bundlectl: {backend: local}", "workspace: {host: https://acme.example}")
+    repository.commit("one", {"databricks.yml": text.replace("shell_task: {command: [echo, one]}", _WORKSPACE_TASK)})
+    planned = make_plan(new_context())
+    assert [change.action.value for change in planned.plan.changes] == ["create"]
+    assert planned.plan.observed == "not_read"
+    with pytest.raises(Unsupported) as refused:
+        _deploy(new_context())
+    assert "https://acme.example" in refused.value.summary
+    assert refused.value.detail is not None and "Nothing was changed" in refused.value.detail
+    assert make_plan(new_context()).recorded.version is None
+
+
+_WORKSPACE_TASK = "condition_task: {left: a, op: EQUAL_TO, right: a}"
