@@ -30,6 +30,7 @@ class Side:
         self.selector = selectors.DefaultSelector()
         self.opened = self.executor.open(self.selector, epoch)
         self.number = 0
+        self.heard: list[Event] = []
 
     def launch(self, *argv: str) -> Launch:
         worker = self.executor.assign()
@@ -44,10 +45,13 @@ class Side:
         """The next event of a kind."""
         give_up = time.monotonic() + _PATIENCE_S
         while time.monotonic() < give_up:
+            # What came together with an event that was waited for is kept for the next one who asks.
+            for number, event in enumerate(self.heard):
+                if isinstance(event, kind) and holds(event):
+                    del self.heard[number]
+                    return event
             for key, _ in self.selector.select(0.05):
-                for event in self.executor.read(key.data):
-                    if isinstance(event, kind) and holds(event):
-                        return event
+                self.heard.extend(self.executor.read(key.data))
         raise AssertionError(f"no {kind.__name__}")
 
     def close(self) -> None:
