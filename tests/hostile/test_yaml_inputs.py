@@ -277,7 +277,7 @@ def test_doubling_variables_are_stopped_by_size() -> None:
     started = time.monotonic()
     (finding,) = found(loaded(bundle("\n".join(lines) + "\n")), "BND242")
     assert "the resolved bundle is too large" in finding.summary
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_maps_that_hold_each_other_are_stopped_by_rounds_or_depth() -> None:
@@ -358,4 +358,4 @@ def test_every_expression_is_linear_in_its_input() -> None:
                 f'description: "{text}"\nenvironments: [{{environment_key: e, spec: {{dependencies: ["{text}"]}}}}]'
             )
         )
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30

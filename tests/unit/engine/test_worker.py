@@ -14,7 +14,7 @@ import pytest
 from bundlectl.engine import claims, worker
 from bundlectl.engine.channel import Channel, Closed, short_path
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 class Place:

@@ -14,7 +14,7 @@ from bundlectl.base.digest import digest_bytes, digest_document
 from bundlectl.engine.api.runs import _whole
 from bundlectl.engine.service import Engine
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 
 
 class Place:

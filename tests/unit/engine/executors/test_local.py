@@ -16,7 +16,7 @@ from bundlectl.engine.executors.base import Ends, Event, Gone, Greeted, Launch
 from bundlectl.engine.executors.local import WORKER_SLOTS, LocalExecutor, worker_identity
 from bundlectl.engine.worker import command
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 class Side:
