@@ -57,25 +57,33 @@ class CodeFiles(SyncedFiles):
     def _select(self) -> list[str]:
         root, prefix = self._rules.root, len(self._rules.root) + 1 if self._rules.root else 0
         everything = self._folders == (root,)
+        bundle_files, brings_back = self._bundle_files, bool(self._rules.include)
         kept = []
         for path, entry in self._view.entries.items():
+            if path in bundle_files and not brings_back:
+                continue  # of a large bundle nearly all files
             if entry.mode == SUBMODULE or (prefix and not path.startswith(root + "/")):
                 continue
-            if "." in path and _is_never(path):
+            if (path[0] == "." or "/." in path) and _is_never(path):
                 continue
             relative = path[prefix:]
             taken = (
-                path not in self._bundle_files
+                path not in bundle_files
                 and (everything or any(below(path, folder) for folder in self._folders))
                 and self._ignore.ignoring(path) is None
             )
-            if not taken and self._rules.include:
+            if not taken and brings_back:
                 taken = self._include.takes(relative)
             if taken and self._rules.exclude and self._exclude.takes(relative):
                 taken = False
             if taken:
                 kept.append(path)
         return kept
+
+    def is_for(self, view: TreeView, rules: SyncRules, bundle_files: Sequence[str]) -> bool:
+        """Whether these are the files that such rules would give."""
+        same = self._view is view and self._rules == rules
+        return same and len(self._bundle_files) == len(bundle_files) and self._bundle_files.issuperset(bundle_files)
 
     def why_not(self, path: str) -> str:
         """Why a file of the tree is not synced, for a message."""

@@ -52,7 +52,7 @@ class Facts:
     target_names: tuple[str, ...] = ()
     default_target: bool = True
     sync_root: str = ""
-    code: CodeFiles | None = None  # known from stage 15 on
+    code: CodeFiles | None = None  # known from stage 15 on; before that from another part of the bundle
 
 
 Findings = list[Diagnostic]

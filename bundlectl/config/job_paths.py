@@ -70,9 +70,13 @@ def _task(task: Node, path: FieldPath, visit: Visit) -> Node:
     fields = task.value
     if not isinstance(fields, dict):
         return task
+    named = _INTERESTING.intersection(fields)
+    if not named:
+        return task
     edits: dict[str, Node] = {}
-    for name, child in fields.items():
-        if name not in _INTERESTING or not (child.value.__class__ is dict or child.value.__class__ is list):
+    for name in sorted(named):
+        child = fields[name]
+        if not (child.value.__class__ is dict or child.value.__class__ is list):
             continue
         if name == "libraries":
             kept = _libraries(child, (*path, name), visit)

@@ -194,7 +194,9 @@ def resolve(facts: Facts, found: Findings) -> Resolved:
 
 
 def _with_include(node: Node, facts: Facts) -> Node:
-    """`include` names the files that were loaded."""
+    """`include` names the files that were loaded. A part of a bundle is not printed, and its list may be long."""
+    if facts.others.only is not None:
+        return node.without("include")
     files = [relative_to(path, facts.root) for path in facts.files if path != facts.root_file]
     node = node.without("include")
     if not files:

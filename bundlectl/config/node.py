@@ -20,7 +20,9 @@ def span_of(place: Place) -> SourceSpan:
     if isinstance(place, SourceSpan):
         return place
     file, start, end = place
-    return SourceSpan(file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+    # Nothing at all, and a block without brackets, are shown as one character.
+    last = end.column + (2 if start.line == end.line and start.column == end.column else 1)
+    return SourceSpan(file, start.line + 1, start.column + 1, end.line + 1, last)
 
 
 class Keys(dict[str, SourceSpan]):

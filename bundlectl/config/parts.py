@@ -5,28 +5,31 @@ changed file then costs one file, and a very large bundle is never in memory as 
 (an error, keys that clash, circles) is left to a load in one piece: the answer is None.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bundlectl.base.dag import find_cycle
-from bundlectl.base.digest import digest_document
+from bundlectl.base.forked import run_beside, spare_processors
 from bundlectl.config.code_files import CodeFiles
 from bundlectl.config.decode import DecodedJob
 from bundlectl.config.discovery import RootPlace, find_root, include_files
 from bundlectl.config.facts import Facts, Others, SourceFile
 from bundlectl.config.loader import Resolved, resolve
-from bundlectl.config.path_state import states
+from bundlectl.config.path_state import blobs_digest, build_digest, listing_digest, states
 from bundlectl.config.reading import has_errors, members, read_files
-from bundlectl.config.records import Catalog, FileRecord, JobRecord, record
+from bundlectl.config.records import Catalog, FileRecord, JobRecord, PartRecord, part_document, read_part, record
 from bundlectl.config.request import LoadRequest
-from bundlectl.config.tree_view import TreeView, join
+from bundlectl.config.tree_view import TreeView
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import parse_path
 from bundlectl.schema.kinds import UNMANAGED_KINDS
 
 _PART = 250  # job files that are resolved together
-_BUILD_FILES = ("setup.py", "pyproject.toml")
+_WORTH_SHARING = 200  # fewer job files are done before a copy of this process has begun
+_MOST_COPIES = 3
 _DEPLOYED_FIELDS = ("id", "url")
 
 
@@ -108,6 +111,8 @@ class _Bundle:
             raise _OnePiece
         self.files: tuple[str, ...] = (place.file, *files)
         self.findings: list[Diagnostic] = found
+        self.code: CodeFiles | None = None  # found out with the first part
+        self._order = {path: number for number, path in enumerate(self.files)}
         self.blobs = {path: view.entries[view.find(path).path].blob for path in self.files}
 
     def read(self, paths: Sequence[str], *, keep: bool = True) -> list[SourceFile]:
@@ -124,7 +129,7 @@ class _Bundle:
 
     def facts(self, sources: Sequence[SourceFile], others: Others) -> Facts:
         """Facts for a part, its files in the order of the whole."""
-        order = {path: number for number, path in enumerate(self.files)}
+        order = self._order
         return Facts(
             request=self.request,
             view=self.view,
@@ -134,6 +139,7 @@ class _Bundle:
             files=self.files,
             sources=tuple(sorted(sources, key=lambda source: order[source.path])),
             others=others,
+            code=self.code,
         )
 
     def reusable(self, known: Catalog, git_moved: bool) -> dict[str, FileRecord]:
@@ -187,7 +193,7 @@ class _Assembly:
         """Raises _FrameGrew, _OnePiece."""
         bundle = self._bundle
         bare = self._resolve(self._frame, Others(only=frozenset()))
-        code = bare.facts.code
+        code = bundle.code = bare.facts.code
         assert code is not None
         if self._known is not None:
             self._keep_unaffected(self._known, code)
@@ -197,8 +203,7 @@ class _Assembly:
                 path, file, [self._known.jobs[key] for key in file.keys or ()], self._known.findings.get(path, ())
             )
         todo = [path for path in bundle.files if path not in self._frame_paths and path not in self._reusable]
-        for at in range(0, len(todo), _PART):
-            self._part(todo[at : at + _PART])
+        self._resolve_all(todo)
         others = Others(
             keys=frozenset(self._jobs),
             local_library=any(job.local_library for job in self._jobs.values()),
@@ -216,6 +221,45 @@ class _Assembly:
             findings=(*bundle.findings, *mine, *listed),
             texts=self._texts,
         )
+
+    def _resolve_all(self, todo: Sequence[str]) -> None:
+        """Job files in parts, shared out over the processors when there are many."""
+        copies = min(spare_processors(), _MOST_COPIES) if len(todo) >= _WORTH_SHARING else 0
+        size = min(_PART, -(-len(todo) // (copies + 1))) or 1
+        parts = [todo[at : at + size] for at in range(0, len(todo), size)]
+        shares = [parts[number :: copies + 1] for number in range(copies + 1)]
+        running = [(share, run_beside(partial(self._encoded, share))) for share in shares[1:] if share]
+        try:
+            for part in shares[0]:
+                self._part(part)
+            while running:
+                share, beside = running[0]
+                answer = beside.result() if beside is not None else None
+                running.pop(0)
+                self._join(share, answer)
+        finally:
+            for _, beside in running:
+                if beside is not None:
+                    beside.stop()
+
+    def _encoded(self, parts: Sequence[Sequence[str]]) -> bytes:
+        """Some parts, worked out on their own: what a copy of this process answers."""
+        self._files, self._jobs, self._findings, self._texts = {}, {}, {}, {}
+        for part in parts:
+            self._part(part)
+        found = PartRecord(self._files, self._jobs, self._findings, self._texts)
+        return json.dumps(part_document(found), separators=(",", ":")).encode("ascii")
+
+    def _join(self, parts: Sequence[Sequence[str]], answer: bytes | None) -> None:
+        """Takes over what a copy worked out; without an answer the work is done here, and says what is wrong."""
+        if answer is None:
+            for part in parts:
+                self._part(part)
+            return
+        found = read_part(json.loads(answer))
+        for path, file in found.files.items():
+            self._take(path, file, [found.jobs[key] for key in file.keys or ()], found.findings[path])
+        self._texts.update(found.texts)
 
     def _resolve(self, sources: Sequence[SourceFile], others: Others) -> Resolved:
         resolved = resolve(self._bundle.facts(sources, others), [])
@@ -342,20 +386,3 @@ def _job_of(path: str | None) -> str | None:
     except ValueError:
         return None
     return steps[2] if len(steps) > 2 and isinstance(steps[2], str) else None
-
-
-def listing_digest(view: TreeView) -> str:
-    """Names which paths there are, with their modes."""
-    return digest_document([f"{entry.mode} {path}" for path, entry in view.entries.items()])
-
-
-def blobs_digest(view: TreeView, paths: Iterable[str]) -> str:
-    """Names the contents of some files."""
-    return digest_document([[path, view.entries[path].blob] for path in paths])
-
-
-def build_digest(view: TreeView, root: str) -> str:
-    """Names other files that a load looks into: how a wheel is built, values of variables."""
-    paths = [path for name in _BUILD_FILES if (path := join(root, name)) in view.entries]
-    values = join(root, ".databricks") + "/"
-    return blobs_digest(view, [*paths, *(path for path in view.entries if path.startswith(values))])

@@ -1,14 +1,17 @@
-"""What a job's answer depends on in the tree beside its file: the state of the paths that it names, as short texts.
+"""What an answer depends on in the tree beside the bundle's files, as short texts: paths that jobs name, ignore rules.
 
-Made by config.decode, compared by config.parts: a job whose paths have the state that they had is not resolved again.
+Made by config.decode, compared by config.parts and config.reload: what has the state that it had is not resolved again.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from bundlectl.base.digest import digest_document
 from bundlectl.config.code_files import SyncedFiles
 from bundlectl.config.job_paths import DIRECTORY, LIBRARY
-from bundlectl.config.tree_view import Pattern, TreeView
+from bundlectl.config.tree_view import Pattern, TreeView, join
+
+_BUILD_FILES = ("setup.py", "pyproject.toml")
 
 
 class PathState(NamedTuple):
@@ -66,3 +69,20 @@ def _place(kind: str, path: str, view: TreeView, code: SyncedFiles) -> str:
     at = view.find(path)
     synced = code.holds_folder(path) if at.kind == "directory" else path in code
     return f"{at.kind} {at.path} {'synced' if synced else 'left out'}"
+
+
+def listing_digest(view: TreeView) -> str:
+    """Names which paths there are, with their modes."""
+    return digest_document([f"{entry.mode} {path}" for path, entry in view.entries.items()])
+
+
+def blobs_digest(view: TreeView, paths: Iterable[str]) -> str:
+    """Names the contents of some files."""
+    return digest_document([[path, view.entries[path].blob] for path in paths])
+
+
+def build_digest(view: TreeView, root: str) -> str:
+    """Names other files that a load looks into: how a wheel is built, values of variables."""
+    paths = [path for name in _BUILD_FILES if (path := join(root, name)) in view.entries]
+    values = join(root, ".databricks") + "/"
+    return blobs_digest(view, [*paths, *(path for path in view.entries if path.startswith(values))])

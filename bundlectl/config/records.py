@@ -134,6 +134,45 @@ def read_catalog(document: Mapping[str, Any], code_files: Sequence[str]) -> Cata
     )
 
 
+class PartRecord(NamedTuple):
+    """What was worked out of some job files."""
+
+    files: Mapping[str, FileRecord]
+    jobs: Mapping[str, JobRecord]
+    findings: Mapping[str, tuple[Diagnostic, ...]]
+    texts: Mapping[str, bytes]  # documents by digest
+
+
+def part_document(part: PartRecord) -> dict[str, Any]:
+    """As JSON, to be handed from one process to another of the same version."""
+    return {
+        "files": {path: list(file) for path, file in part.files.items()},
+        "jobs": [list(job) for job in part.jobs.values()],
+        "findings": {file: [finding_row(one) for one in found] for file, found in part.findings.items()},
+        "texts": {digest: text.decode("utf-8") for digest, text in part.texts.items()},
+    }
+
+
+def read_part(document: Mapping[str, Any]) -> PartRecord:
+    """The other way."""
+    jobs = [JobRecord(*row) for row in document["jobs"]]
+    return PartRecord(
+        {path: FileRecord(blob, tuple(keys), uses_git) for path, (blob, keys, uses_git) in document["files"].items()},
+        {
+            job.key: job._replace(
+                depends_on=tuple(job.depends_on),
+                refers_to=tuple((target, name) for target, name in job.refers_to),
+                names=tuple(job.names),
+                span=SourceSpan(*job.span),
+                code_paths=tuple(job.code_paths),
+            )
+            for job in jobs
+        },
+        {file: tuple(map(read_finding, rows)) for file, rows in document["findings"].items()},
+        {digest: text.encode("utf-8") for digest, text in document["texts"].items()},
+    )
+
+
 def _job_row(job: JobRecord, files: Mapping[str, int], names: Mapping[str, int]) -> list[Any]:
     flags = job.uses_code | job.protected << 1 | job.local_library << 2 | job.has_run_as << 3
     row: list[Any] = [

@@ -50,13 +50,14 @@ def _mentions_resources(node: Node) -> bool:
     waiting = [node]
     while waiting:
         value = waiting.pop().value
-        if isinstance(value, str):
-            if "${resources." in value:
-                return True
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+        for child in value.values() if value.__class__ is dict else value:
+            inner = child.value
+            kind = inner.__class__
+            if kind is str:
+                if "${resources." in inner:
+                    return True
+            elif kind is dict or kind is list:
+                waiting.append(child)
     return False
 
 

@@ -14,15 +14,8 @@ from bundlectl.config.code_files import SyncedFiles, find_ignore_files
 from bundlectl.config.decode import config_digest, frame_document
 from bundlectl.config.index import LoadIndex, StoredLoad
 from bundlectl.config.loader import finish, in_order, load, make_bundle, resolve_all, snapshot_key
-from bundlectl.config.parts import (
-    Assembled,
-    blobs_digest,
-    build_digest,
-    listing_digest,
-    resolve_in_parts,
-    resolve_jobs,
-)
-from bundlectl.config.path_state import states
+from bundlectl.config.parts import Assembled, resolve_in_parts, resolve_jobs
+from bundlectl.config.path_state import blobs_digest, build_digest, listing_digest, states
 from bundlectl.config.records import Catalog, catalog_document, read_catalog
 from bundlectl.config.request import Loaded, LoadRequest
 from bundlectl.config.summary import DAMAGED, Summary, read_summary, summary_document

@@ -94,7 +94,10 @@ class Code(NamedTuple):
 
 def learn_code(node: Node, facts: Facts) -> tuple[Facts, Findings]:
     """Which files are synced, and what is to be said about the sync rules."""
-    code = CodeFiles(facts.view, rules(node, facts.sync_root), facts.files)
+    wanted = rules(node, facts.sync_root)
+    code = facts.code
+    if code is None or not code.is_for(facts.view, wanted, facts.files):
+        code = CodeFiles(facts.view, wanted, facts.files)
     return replace(facts, code=code), check(node, facts, code)
 
 

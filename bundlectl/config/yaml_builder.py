@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bundlectl.base.suggest import nearest
 from bundlectl.config import yaml_scalars
-from bundlectl.config.node import Keys, Node, Note, Place, span_of
+from bundlectl.config.node import NOWHERE, Keys, Node, Note, Place, span_of
 from bundlectl.config.request import Limits
 from bundlectl.config.yaml_syntax import depth_finding, syntax_finding, template_finding
 from bundlectl.config.yaml_text import error
@@ -41,19 +41,18 @@ class Kinds(NamedTuple):
 class _Open:
     """A list or map whose end is not read yet."""
 
-    __slots__ = ("anchor", "expanded", "is_key", "key", "key_span", "keys", "merge", "merge_span", "span", "value")
+    # What few have is set on those only.
+    merge: list[Node] | None = None
+    merge_span: SourceSpan = NOWHERE
+    is_key = False
+    expanded = 0
 
-    def __init__(self, value: Any, keys: Keys | None, span: SourceSpan, anchor: str | None) -> None:
+    def __init__(self, value: Any, keys: Keys | None, place: Place, anchor: str | None) -> None:
         self.value = value
         self.keys = keys  # None for a list
-        self.span = span
+        self.place = place
         self.anchor = anchor
         self.key: Any = _NO_KEY  # the key whose value comes next
-        self.key_span = span
-        self.merge: list[Node] | None = None
-        self.merge_span = span
-        self.is_key = False
-        self.expanded = 0
 
 
 class Builder:
@@ -77,7 +76,8 @@ class Builder:
         """Reads events to the end. Raises TooMuch, and what the parser raises for bad syntax."""
         scalar_class, map_class, list_class = kinds.scalar, kinds.map_start, kinds.list_start
         get_event = parser.get_event
-        file, limit, starts = self._file, self._limits.nodes, yaml_scalars.STARTS
+        file, limit = self._file, self._limits.nodes
+        starts, words = yaml_scalars.NUMBER_STARTS, yaml_scalars.WORDS
         nodes = 0
         event = get_event()
         while event is not None:
@@ -92,10 +92,14 @@ class Builder:
                     span = (file, event.start_mark, event.end_mark)
                     text: str = event.value
                     top = self._top
-                    special = event.style == "" and (not text or text[0] in starts)
+                    special = event.style == "" and (text in words or text[0] in starts)
+                    key = top.key
                     if top.keys is None:
                         top.value.append(Node(self._resolved(text, span) if special else text, span))
-                    elif top.key is not _NO_KEY:
+                    elif key.__class__ is str:
+                        top.key = _NO_KEY
+                        top.value[key] = Node(self._resolved(text, span) if special else text, span)
+                    elif key is not _NO_KEY:
                         self._place(Node(self._resolved(text, span) if special else text, span), aliased=False)
                     elif special or text in top.keys or text == "<<":
                         self._key(top, text, span_of(span), plain=event.style == "")
@@ -181,7 +185,7 @@ class Builder:
                 self._anchors[event.anchor] = (Node(value, span), 1)
             self._key(top, value, span, plain)
             return
-        if plain and (not value or value[0] in yaml_scalars.STARTS):
+        if plain and yaml_scalars.may_resolve(value):
             value = self._resolved(value, span)
         node = Node(value, span, None, (), _ANCHORED if event.anchor is not None else None)
         if event.anchor is not None:
@@ -205,7 +209,7 @@ class Builder:
                 else:
                     top.merge, top.merge_span, top.key = [], span, _MERGE
                 return
-            if not text or text[0] in yaml_scalars.STARTS:
+            if yaml_scalars.may_resolve(text):
                 value = self._resolved(text, span)
                 kind = KEY_KINDS.get(value.__class__)
                 if kind is not None:
@@ -223,7 +227,6 @@ class Builder:
             return
         keys[text] = span
         top.key = text
-        top.key_span = span
 
     def _duplicate(self, key: str, span: SourceSpan, first: SourceSpan) -> None:
         summary = f'duplicate key "{key}" (first at {first.line}:{first.column})'
@@ -232,15 +235,12 @@ class Builder:
 
     def _open(self, event: Any, value: Any, keys: Keys | None) -> None:
         self._count(event)
-        mark = event.start_mark
-        line, column = mark.line + 1, mark.column + 1
-        span: SourceSpan = tuple.__new__(SourceSpan, (self._file, line, column, line, column + 1))
         if len(self._stack) >= self._limits.depth:
-            self._add("BND123", f"nesting deeper than {self._limits.depth}", span)
+            self._add("BND123", f"nesting deeper than {self._limits.depth}", self._span(event))
             raise TooMuch
         if event.tag is not None:
             self._refuse_tag(event)
-        opened = _Open(value, keys, span, event.anchor)
+        opened = _Open(value, keys, (self._file, event.start_mark, event.end_mark), event.anchor)
         if event.anchor is not None:
             opened.expanded = self._nodes + self._extra
             self._anchors.pop(event.anchor, None)
@@ -257,9 +257,9 @@ class Builder:
         if closed.merge is not None and keys is not None:
             value, keys = self._merged(closed, keys)
         if closed.anchor is None:
-            node = Node(value, closed.span, keys)
+            node = Node(value, closed.place, keys)
         else:
-            node = Node(value, closed.span, keys, (), _ANCHORED)
+            node = Node(value, closed.place, keys, (), _ANCHORED)
             self._anchors[closed.anchor] = (node, self._nodes + self._extra - closed.expanded + 1)
         if closed.is_key:
             self._refuse_key(closed)
@@ -372,7 +372,7 @@ class Builder:
         top = self._top
         assert top is not None
         top.key = _SKIP
-        outer, inner = top.span, closed.span
+        outer, inner = span_of(top.place), span_of(closed.place)
         if closed.keys is not None and outer.line == inner.line and outer.column + 1 == inner.column:
             line = self._text.split("\n", outer.line)[outer.line - 1]
             if line.startswith("{{", outer.column - 1):

@@ -7,9 +7,9 @@ import functools
 import re
 from typing import Any, NamedTuple
 
-# What a plain scalar that is not text can start with.
-STARTS = frozenset("0123456789+-.~nNtTfF")
-_WORDS: dict[str, Any] = {
+# What a plain number can start with.
+NUMBER_STARTS = frozenset("0123456789+-.")
+WORDS: dict[str, Any] = {
     "": None,
     "~": None,
     "null": None,
@@ -53,12 +53,18 @@ def _forms() -> _Forms:
     )
 
 
+def may_resolve(text: str) -> bool:
+    """Whether a plain scalar may be something else than text."""
+    return text in WORDS or text[0] in NUMBER_STARTS
+
+
+@functools.lru_cache(maxsize=4096)
 def resolve(text: str) -> Any:
     """The value of a plain scalar: None, bool, int, float or the text itself. Raises BadScalar."""
-    if not text or text[0] not in STARTS:
-        return _WORDS.get(text, text)
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in WORDS:
+        return WORDS[text]
+    if text[0] not in NUMBER_STARTS:
+        return text
     forms = _forms()
     if forms.integer.fullmatch(text):
         return _integer(text)

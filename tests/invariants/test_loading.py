@@ -3,6 +3,7 @@
 
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bundlectl.model.diagnostic import Severity
 from tests.unit.config.bundles import MemoryTree, settled
 
 KEYS = ("a", "b", "c", "d", "e")
+BRANCH = ""  # not a path: the branch that is checked out
 SOURCES = ("src/x.py", "src/y.py", "src/z.py")
 ROOTS = (
     'bundle: {name: b}\ninclude: ["r/*.yml", "extra.yml"]\nvariables: {v: {default: one}}\n',
@@ -63,6 +65,7 @@ def edits(draw: st.DrawFn) -> list[tuple[str, str | None]]:
         st.tuples(st.just("databricks.yml"), st.sampled_from(ROOTS)),
         st.tuples(st.just("extra.yml"), st.sampled_from([None, "variables: {w: {default: 1}}\n"])),
         st.tuples(st.just(".gitignore"), st.sampled_from([None, "*.txt\n", "y.py\n", "dist/\n"])),
+        st.tuples(st.just(BRANCH), st.sampled_from(["main", "topic"])),
         st.tuples(st.sampled_from(["notes.txt", "dist/a.whl", "setup.py"]), st.sampled_from([None, "1", "2"])),
     )
     return draw(st.lists(edit, min_size=1, max_size=4))
@@ -85,18 +88,22 @@ def test_a_load_that_reuses_what_it_knows_equals_a_load_from_scratch(
     index = LoadIndex(tmp_path_factory.mktemp("index") / "bundles.sqlite")
     request = LoadRequest(user="tester@x.com")
     files: dict[str, str] = dict(START)
+    branch = "main"
     load_cached(MemoryTree(files), request, index)
     for step in steps:
         for path, content in step:
-            if content is None:
+            if path == BRANCH:
+                branch = content or branch
+            elif content is None:
                 files.pop(path, None)
             else:
                 files[path] = content
         if "databricks.yml" not in files:
             files["databricks.yml"] = ROOTS[0]
-        whole = load(MemoryTree(files), request)
+        revision = replace(MemoryTree(files).revision, ref=f"refs/heads/{branch}")
+        whole = load(MemoryTree(files, revision=revision), request)
         for _ in range(2):  # made, then found as a whole
-            cached = load_cached(MemoryTree(files), request, index)
+            cached = load_cached(MemoryTree(files, revision=revision), request, index)
             assert settled(cached) == settled(whole)
             if whole.bundle is not None:
                 specs = specs_of(cached, whole.bundle.jobs)
