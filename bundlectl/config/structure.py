@@ -30,6 +30,7 @@ from bundlectl.config.shape_findings import (
 from bundlectl.model.diagnostic import Diagnostic, Severity
 from bundlectl.model.location import FieldPath, SourceSpan
 from bundlectl.schema.table import Entry, Kind, Table
+from bundlectl.schema.table_file import read_tables
 
 _SEGMENT = r"[^\W\d_][^\W_]*(?:[-_]+[^\W_]+)*"
 _PATH = rf"{_SEGMENT}(?:\[[0-9]+\])*(?:\.{_SEGMENT}(?:\[[0-9]+\])*)*"
@@ -75,9 +76,7 @@ class _Registry(NamedTuple):
 
 @functools.cache
 def _registry() -> _Registry:
-    from bundlectl.schema.derive import tables
-
-    made = tables()
+    made = read_tables()
     return _Registry(made.file, made.job, homes_of_fields(made.job))
 
 

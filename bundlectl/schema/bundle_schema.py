@@ -7,9 +7,8 @@ jobs. What a target changes may be a part, so nothing is required there.
 
 from collections.abc import Iterator
 
-from bundlectl.schema.derive import Tables
 from bundlectl.schema.shapes import Schema, boolean, document
-from bundlectl.schema.table import Entry, Kind, Limits, Table
+from bundlectl.schema.table import Entry, Kind, Limits, Table, Tables
 
 _REFERENCE: Schema = {"$ref": "#/definitions/Reference"}
 _TEXT_WITH_REFERENCE: Schema = {"$ref": "#/definitions/TextWithReference"}

@@ -1,13 +1,13 @@
 """Field tables from the pydantic models: the bridge between schema.bundle and config.structure.
 
-Called once in a process, by config.structure and schema.export. Looks at the declared fields only, so no validator is
-built.
+Called by schema.export, which keeps the answer in a file (schema.table_file): reading a bundle loads no models. Looks
+at the declared fields only, so no validator is built.
 """
 
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -16,17 +16,10 @@ from bundlectl.schema.bundle import BundleFile, Resources
 from bundlectl.schema.job import Job
 from bundlectl.schema.kinds import UNMANAGED_KINDS
 from bundlectl.schema.settings import Block, JobBlock
-from bundlectl.schema.table import Entry, Kind, Limits, Table
+from bundlectl.schema.table import Entry, Kind, Limits, Table, Tables
 
 _SCALARS: Mapping[Any, Kind] = {str: Kind.TEXT, bool: Kind.BOOL, int: Kind.INT, float: Kind.FLOAT}
 _LIMIT_NAMES = {"ge": "least", "le": "most", "min_length": "min_length", "max_length": "max_length"}
-
-
-class Tables(NamedTuple):
-    """The roots that a walk starts from."""
-
-    file: Table  # a bundle file, or the whole bundle
-    job: Table  # one job
 
 
 def tables() -> Tables:

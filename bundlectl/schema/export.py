@@ -1,7 +1,7 @@
-"""Writes the published JSON Schemas, schemas/<kind>/v1.json: `python -m bundlectl.schema.export [--check]`.
+"""Writes the published JSON Schemas and the table file: `python -m bundlectl.schema.export [--check]`.
 
 Run by `make schemas`; a test runs the check. The bundle and job schemas come from the models, those of documents from
-the shapes beside them.
+the shapes beside them; a schema is schemas/<kind>/v1.json.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from bundlectl.schema import manifests, plan_document, results
 from bundlectl.schema.bundle_schema import bundle_schema, job_schema
 from bundlectl.schema.derive import tables
 from bundlectl.schema.shapes import Schema
+from bundlectl.schema.table_file import PATH, tables_text
 
 KINDS: Mapping[str, Callable[[], Schema]] = {
     "bundle": lambda: bundle_schema(tables()),
@@ -62,10 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=None, help="folder of the schemas")
     options = parser.parse_args(arguments)
     folder = options.folder or resource_folder("schemas")
+    text = tables_text(tables())
     if not options.check:
         write(folder)
+        if options.folder is None:
+            write_atomic(PATH, text.encode("ascii"), mode=0o644)
         return 0
-    return 1 if stale(folder) else 0
+    return 1 if stale(folder) or not PATH.is_file() or PATH.read_text("ascii") != text else 0
 
 
 if __name__ == "__main__":

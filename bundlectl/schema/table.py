@@ -7,7 +7,7 @@ of pydantic. Limits are data (Limits); how a finding is worded is said by config
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Kind(Enum):
@@ -154,3 +154,10 @@ class Table:
         self.may_be_none = True
         self.one_of_code = "BND210"
         self.one_of_error = False
+
+
+class Tables(NamedTuple):
+    """The roots that a walk starts from."""
+
+    file: Table  # a bundle file, or the whole bundle
+    job: Table  # one job

@@ -14,6 +14,7 @@ from bundlectl.schema.derive import tables
 from bundlectl.schema.job import Job
 from bundlectl.schema.kinds import UNMANAGED_KINDS
 from bundlectl.schema.table import Entry, Kind, Limits, Table
+from bundlectl.schema.table_file import PATH, read_tables, tables_text
 
 TABLES = tables()
 
@@ -38,6 +39,12 @@ def below(entry: Entry) -> Iterator[Table]:
 
 
 ALL = every_table()
+
+
+def test_the_file_gives_the_same_tables() -> None:
+    assert tables_text(read_tables()) == tables_text(TABLES) == PATH.read_text("ascii")
+    there = [entry for table in ALL for entry in table.fields.values()]
+    assert any(entry.limits is not None and entry.limits.least == 0 for entry in there)  # a zero is a limit too
 
 
 def test_a_job_is_the_same_wherever_it_stands() -> None:
