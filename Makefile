@@ -90,7 +90,7 @@ test: check
 
 .PHONY: soak
 soak: $(DEV_READY)
-	@$(DEV)/bin/pytest -q -m soak
+	@$(DEV)/bin/pytest -q -m soak --hypothesis-profile=random
 
 .PHONY: bench
 bench: $(DEV_READY)

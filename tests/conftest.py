@@ -1,13 +1,22 @@
 """Fixtures that every kind of test may use: a frozen clock, git repositories, an environment that is nobody's own."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bundlectl.base.clock import FrozenClock
 from tests.builders import RepositoryBuilder, isolated_environment
+
+# A gate gives one answer for one commit, however busy the machine: examples are drawn from the test's own text, and no
+# example has a time limit. `--hypothesis-profile=random` draws others each time, as `make soak` does.
+_RANDOM = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("random", _RANDOM)
+hypothesis.settings.register_profile("gate", _RANDOM, derandomize=True, database=None)
+hypothesis.settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +32,8 @@ def nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
             patch.delenv(name)
         for name, value in isolated.items():
             patch.setenv(name, value)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it starts with "&"
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 
 

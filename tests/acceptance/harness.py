@@ -17,7 +17,7 @@ from tests.builders import isolated_environment
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"
 ROOT = HERE.parents[1]
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 # Which states of a run are seen on the way depends on how often it is asked; how it ended is on stdout.
 _PROGRESS = re.compile(r"\d\d:\d\d:\d\dZ (?:jobs\.\S+ run \d+|\S+?(?: attempt \d+)?): [A-Z_]+\b")

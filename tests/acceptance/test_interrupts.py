@@ -35,7 +35,7 @@ resources:
           shell_task:
             command: ["true"]
 """
-_DEADLINE_S = 30
+_DEADLINE_S = 120
 
 
 @pytest.fixture
