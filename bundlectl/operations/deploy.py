@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bundlectl.base.clock import rfc3339
+from bundlectl.base.digest import digest_document
 from bundlectl.base.identifiers import random_id, time_ordered_id
 from bundlectl.base.interrupts import held
 from bundlectl.model.deployment import Deployed, Deployment, Intent
@@ -202,7 +203,7 @@ def _carry_out(
         context.emit(StageStarted("verify", "reading back what changed"))
         applied = read_back(planned.backend, applied, lineage, target)
         ended = context.clock.now_ms()
-        facts = ManifestFacts(intent.deployment, started, ended, reviewed, tuple(overrides))
+        facts = ManifestFacts(intent.deployment, _parent(begun, planned), started, ended, reviewed, tuple(overrides))
         result = _finish(context, planned, begun, applied, code_tree, facts)
     if interrupt.received and not result.is_complete:
         raise Interrupted(
@@ -228,6 +229,14 @@ def _intent(context: OperationContext, planned: Planned, lineage: str, reviewed:
         max_request_s=MAX_REQUEST_S,
         recovered_from=open_apply.recovered_from if open_apply is not None else None,
     )
+
+
+def _parent(begun: Recorded, planned: Planned) -> str | None:
+    """Digest of the manifest of the deployment before this one."""
+    if begun.deployment is None or begun.deployment.deployed is None:
+        return None
+    entries = planned.store.history()
+    return next((digest_document(entry.manifest) for entry in entries if entry.manifest is not None), None)
 
 
 def _finish(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bundlectl.base.clock import rfc3339
-from bundlectl.base.digest import digest_document
 from bundlectl.model.deployment import Deployment
 from bundlectl.model.manifest import DEPLOYMENT_FORMAT
 from bundlectl.operations.apply import Applied, Outcome
@@ -27,6 +26,7 @@ class ManifestFacts(NamedTuple):
     """What the plan does not know. Times are epoch milliseconds."""
 
     id: str
+    parent: str | None  # digest of the manifest before it
     started: int
     ended: int
     reviewed: Reviewed
@@ -48,7 +48,7 @@ def deployment_manifest(
         "id": facts.id,
         "serial": after.serial,
         "lineage": after.lineage,
-        "parent": digest_document(planned.previous) if planned.previous is not None else None,
+        "parent": facts.parent,
         "bundle": plan.bundle,
         "target": plan.target,
         "kind": "deploy",

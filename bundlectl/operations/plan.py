@@ -49,7 +49,6 @@ class Planned:
     observed: Observed
     specs: Mapping[str, JobSpec]  # of the jobs whose documents the plan needed
     snapshot: Snapshot | None  # None when its digest came from the cache and nothing needed its files
-    previous: Mapping[str, Any] | None  # manifest of the last deployment, read when there are differences
 
     def all_specs(self) -> Mapping[str, JobSpec]:
         """Specs of every job that the plan writes, those whose code alone changes included."""
@@ -76,7 +75,6 @@ def make_plan(context: OperationContext) -> Planned:
         observed = replace(observed, documents=documents)
     code, snapshot = _code(context, loading, deployment, digest)
     specs = specs_of(loading.loaded, found.documents)
-    previous = _previous(store, deployment) if _differs(found) else None
     plan = build(
         PlanInputs(
             tool_version=context.tool_version,
@@ -100,7 +98,7 @@ def make_plan(context: OperationContext) -> Planned:
             code_paths=_code_paths(loading, found),
             active_runs=_active_runs(backend, deployment, found),
             differing=found,
-            deployed_by=_who(previous),
+            deployed_by=store.last_deployer() if deployment is not None and _differs(found) else None,
             **_rewind(loading.home, deployment, loading.tree.revision.commit),
         )
     )
@@ -114,7 +112,6 @@ def make_plan(context: OperationContext) -> Planned:
         observed=observed,
         specs=specs,
         snapshot=snapshot,
-        previous=previous,
     )
 
 
@@ -204,23 +201,6 @@ def _active_runs(backend: Backend, deployment: Deployment | None, found: Differi
 
 def _differs(found: Differing) -> bool:
     return bool(found.new or found.renamed or found.changed or found.code_only or found.deleted)
-
-
-def _previous(store: StateStore, deployment: Deployment | None) -> Mapping[str, Any] | None:
-    """Manifest of the last finished deployment."""
-    if deployment is None or deployment.deployed is None:
-        return None
-    # The newest commit is the end of that deployment, unless an apply was begun since.
-    for limit in (1, 20):
-        found = next((entry.manifest for entry in store.history(limit) if entry.manifest is not None), None)
-        if found is not None:
-            return found
-    return None
-
-
-def _who(manifest: Mapping[str, Any] | None) -> str | None:
-    actor = manifest.get("actor") if manifest is not None else None
-    return str(actor["name"]) if isinstance(actor, Mapping) and actor.get("name") else None
 
 
 def _rewind(repository: Repository, deployment: Deployment | None, commit: str | None) -> dict[str, Any]:

@@ -119,6 +119,15 @@ class GitStateStore:
         while batch := list(islice(links, _HISTORY_BATCH)):
             yield from self._entries(batch)
 
+    def last_deployer(self) -> str | None:
+        """Who made the newest finished deployment, as the messages of the chain say. Raises StateError."""
+        for limit in (1, _HISTORY_BATCH):  # the newest commit is its end, unless an apply was begun since
+            messages = map(_message, self._chain.walk(limit))
+            found = next((message.actor for message in messages if message.verb not in _WITHOUT_MANIFEST), None)
+            if found is not None:
+                return found
+        return None
+
     def _entries(self, links: Sequence[Link]) -> Iterator[HistoryEntry]:
         messages = [_message(link) for link in links]
         asked: list[str | None] = []

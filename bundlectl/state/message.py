@@ -11,6 +11,7 @@ from bundlectl.state.store import Note
 _MAX_LINE = 200
 _HEAD = re.compile(r"([a-z][a-z-]{0,31}) ([0-9A-Za-z-]{1,64}): ?(.*)")
 _SERIAL = re.compile(r"Bundlectl-Serial: ([0-9]{1,18})")
+_ACTOR = "Bundlectl-Actor: "
 
 
 class Message(NamedTuple):
@@ -20,6 +21,7 @@ class Message(NamedTuple):
     deployment: str
     summary: str
     serial: int
+    actor: str | None = None  # as escaped and cut as it was written
 
 
 def encode_message(note: Note, serial: int) -> str:
@@ -42,7 +44,8 @@ def decode_message(text: str) -> Message:
     serial = next((found for line in rest if (found := _SERIAL.fullmatch(line))), None)
     if match is None or serial is None:
         raise ValueError("it does not have the form of a state commit's")
-    return Message(match[1], match[2], match[3], int(serial[1]))
+    actor = next((line.removeprefix(_ACTOR) for line in rest if line.startswith(_ACTOR)), None)
+    return Message(match[1], match[2], match[3], int(serial[1]), actor)
 
 
 def _one_line(text: str) -> str:

@@ -74,6 +74,10 @@ class StateStore(Protocol):
         """Commits of the chain, newest first."""
         ...
 
+    def last_deployer(self) -> str | None:
+        """Who made the newest finished deployment, without reading what it recorded."""
+        ...
+
 
 def host_facts(intent: Intent, here: ProcessIdentity | None = None) -> HostFacts:
     """What this host knows of the process that holds `intent`."""

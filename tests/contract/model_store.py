@@ -51,3 +51,6 @@ class ModelStore:
         for recorded, note, _, manifest in self._versions[::-1][:limit]:
             assert recorded.version is not None and recorded.deployment is not None
             yield HistoryEntry(recorded.version, note.verb, recorded.deployment.serial, note.summary, manifest)
+
+    def last_deployer(self) -> str | None:
+        return next((note.actor for _, note, _, manifest in self._versions[::-1] if manifest is not None), None)

@@ -158,6 +158,14 @@ class StateStoreSuite:
         assert entries[0].version == store.read().version
         assert [entry.version for entry in store.history(2)] == [entry.version for entry in entries[:2]]
 
+    def test_who_deployed_last_is_told(self, place: Place, clock: FrozenClock) -> None:
+        store = place.open()
+        assert store.last_deployer() is None
+        deploy(store, 1, {"a": {"n": 1}}, clock)
+        assert store.last_deployer() == "ann@example.com"
+        begin(store, store.read(), intent(deployment_id(2), by=replace(owner(), actor="bob@example.com")), clock)
+        assert place.open().last_deployer() == "ann@example.com"
+
     def test_a_used_plan_is_found(self, place: Place, clock: FrozenClock) -> None:
         store = place.open()
         deploy(store, 1, {"a": {"n": 1}}, clock)
