@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 class Forked:
     """A function that runs in a copy of this process. Its answer is bytes."""
 
@@ -51,14 +54,18 @@ def run_beside(work: Callable[[], bytes]) -> Forked | None:
     files or streams that this process has open.
     """
     reading, writing = os.pipe()
+    # An interrupt must not find the copy before it has its own way to end: it would go on as if it were the original.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         child = os.fork()
+        if child == 0:
+            _answer(work, reading, writing)
     except OSError:
         os.close(reading)
         os.close(writing)
         return None
-    if child == 0:
-        _answer(work, reading, writing)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(writing)
     return Forked(child, reading)
 
@@ -67,6 +74,9 @@ def _answer(work: Callable[[], bytes], reading: int, writing: int) -> None:
     """The life of the copy. It never returns: what the caller has open is the caller's to close."""
     code = 1
     try:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(reading)
         data = memoryview(work())
         while data:

@@ -24,13 +24,14 @@ from bundlectl.config.records import Catalog, FileRecord, JobRecord, PartRecord,
 from bundlectl.config.request import LoadRequest
 from bundlectl.config.tree_view import TreeView
 from bundlectl.model.diagnostic import Diagnostic
-from bundlectl.model.location import parse_path
+from bundlectl.model.location import SourceSpan, parse_path
 from bundlectl.schema.kinds import UNMANAGED_KINDS
 
 _PART = 250  # job files that are resolved together
 _WORTH_SHARING = 200  # fewer job files are done before a copy of this process has begun
 _MOST_COPIES = 3
 _DEPLOYED_FIELDS = ("id", "url")
+Places = Mapping[str, SourceSpan]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Assembled:
     catalog: Catalog
     findings: tuple[Diagnostic, ...]
     texts: Mapping[str, bytes] = field(default_factory=dict)  # documents of jobs that were resolved now, by digest
+    spans: Mapping[str, Places] = field(default_factory=dict)  # of their fields, by key, when those jobs are few
 
 
 class _OnePiece(Exception):
@@ -188,6 +190,8 @@ class _Assembly:
         self._jobs: dict[str, JobRecord] = {}
         self._findings: dict[str, tuple[Diagnostic, ...]] = {}
         self._texts: dict[str, bytes] = {}
+        self._spans: dict[str, Places] = {}
+        self._few = True
 
     def run(self) -> Assembled:
         """Raises _FrameGrew, _OnePiece."""
@@ -203,10 +207,11 @@ class _Assembly:
                 path, file, [self._known.jobs[key] for key in file.keys or ()], self._known.findings.get(path, ())
             )
         todo = [path for path in bundle.files if path not in self._frame_paths and path not in self._reusable]
+        self._few = len(todo) < _WORTH_SHARING
         self._resolve_all(todo)
         others = Others(
             keys=frozenset(self._jobs),
-            local_library=any(job.local_library for job in self._jobs.values()),
+            local_library=any(job.uses_artifacts for job in self._jobs.values()),
             without_run_as=any(not job.has_run_as for job in self._jobs.values()),
         )
         frame = self._resolve(self._frame, others)
@@ -220,6 +225,7 @@ class _Assembly:
             catalog=self._catalog(frame, code),
             findings=(*bundle.findings, *mine, *listed),
             texts=self._texts,
+            spans=self._spans,
         )
 
     def _resolve_all(self, todo: Sequence[str]) -> None:
@@ -317,6 +323,8 @@ class _Assembly:
             )
         for job in resolved.jobs.values():
             self._texts[job.spec.digest] = job.text
+            if self._few:
+                self._spans[job.spec.key] = job.spec.spans
 
     def _owner(self, finding: Diagnostic, files: Iterable[str], keys: Mapping[str, str] | None = None) -> str | None:
         """The job file that a finding belongs to: that of the job it is about, else the one it points into."""

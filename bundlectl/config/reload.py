@@ -14,7 +14,7 @@ from bundlectl.config.code_files import SyncedFiles, find_ignore_files
 from bundlectl.config.decode import config_digest, frame_document
 from bundlectl.config.index import LoadIndex, StoredLoad
 from bundlectl.config.loader import finish, in_order, load, make_bundle, resolve_all, snapshot_key
-from bundlectl.config.parts import Assembled, resolve_in_parts, resolve_jobs
+from bundlectl.config.parts import Assembled, Places, resolve_in_parts, resolve_jobs
 from bundlectl.config.path_state import blobs_digest, build_digest, listing_digest, states
 from bundlectl.config.records import Catalog, catalog_document, read_catalog
 from bundlectl.config.request import Loaded, LoadRequest
@@ -98,7 +98,7 @@ def _keep(
         code_files=catalog.code_files,
         documents=assembled.texts,
     )
-    return _loaded(summary, _Kept(None, catalog), _Source(tree, request, index, assembled.texts))
+    return _loaded(summary, _Kept(None, catalog), _Source(tree, request, index, assembled.texts, assembled.spans))
 
 
 def _in_one_piece(view: TreeView, request: LoadRequest, index: LoadIndex, key: str, facts: str) -> Loaded:
@@ -153,12 +153,18 @@ class _Source:
     """Where a load came from, for what is worked out later."""
 
     def __init__(
-        self, tree: SourceTree, request: LoadRequest, index: LoadIndex, texts: Mapping[str, bytes] | None = None
+        self,
+        tree: SourceTree,
+        request: LoadRequest,
+        index: LoadIndex,
+        texts: Mapping[str, bytes] | None = None,
+        spans: Mapping[str, Places] | None = None,
     ) -> None:
         self.tree = tree
         self.request = request
         self.index = index
         self.texts = texts or {}
+        self.spans = spans or {}  # of jobs that were resolved just now
 
     @functools.cached_property
     def whole(self) -> Loaded:
@@ -214,7 +220,10 @@ class _Again:
         self._keys = keys
 
     @functools.cached_property
-    def spans(self) -> Mapping[str, Mapping[str, SourceSpan]]:
+    def spans(self) -> Mapping[str, Places]:
+        known = self._source.spans
+        if known.keys() >= set(self._keys):
+            return known
         if self._catalog is None:
             return {key: spec.spans for key, spec in self._source.whole.specs.items()}
         view = TreeView(self._source.tree)

@@ -40,7 +40,11 @@ def test_one_that_raises_or_is_killed_gives_nothing(capfd: pytest.CaptureFixture
         os.kill(os.getpid(), signal.SIGKILL)
         return b""
 
-    for work in (fail, die):
+    def interrupted() -> bytes:
+        os.kill(os.getpid(), signal.SIGINT)
+        return b"went on"
+
+    for work in (fail, die, interrupted):
         beside = run_beside(work)
         assert beside is not None
         assert beside.result() is None
