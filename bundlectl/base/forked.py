@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
