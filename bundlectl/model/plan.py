@@ -4,6 +4,7 @@ Made by planning.planner, saved by state.plan_file, shown by render, walked by o
 does not know how to print, load or apply itself. Documents: model.codec, schema `plan`.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -218,4 +219,10 @@ def is_sensitive(path: FieldPath, value: Any) -> bool:
     if step == "default" and len(path) > 1 and isinstance(path[-2], Keyed):
         step = path[-2]
     name = step.value if isinstance(step, Keyed) and step.field == "name" else step
-    return isinstance(name, str) and name.lower().rstrip("s").endswith(_SECRET_NAMES)
+    return isinstance(name, str) and is_secret_name(name)
+
+
+@functools.lru_cache(4096)
+def is_secret_name(name: str) -> bool:
+    """Whether a field, parameter or variable of this name holds a secret."""
+    return name.lower().rstrip("s").endswith(_SECRET_NAMES)

@@ -25,6 +25,7 @@ from bundlectl.model.plan import (
     PlanBase,
     PlanSource,
     count,
+    is_secret_name,
     is_sensitive,
 )
 
@@ -249,12 +250,36 @@ def _guard(guard: Guard) -> dict[str, Any]:
 
 
 def _hidden(value: Any, path: FieldPath = ()) -> Any:
-    """A copy of a JSON value in which sensitive texts are replaced."""
+    """A JSON value in which sensitive texts are replaced."""
+    return _replaced(value, path) if _may_hold_secrets(value, path) else value
+
+
+def _may_hold_secrets(value: Any, path: FieldPath) -> bool:
+    """Whether a name at or in the value says so: most documents have none, and looking is cheap."""
+    names = [step.value if isinstance(step, Keyed) else step for step in path]
+    if any(isinstance(name, str) and is_secret_name(name) for name in names):
+        return True
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if item.__class__ is str:
+            continue
+        if isinstance(item, Mapping):
+            named = item.get("name")
+            if any(map(is_secret_name, item)) or (isinstance(named, str) and is_secret_name(named)):
+                return True
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+    return False
+
+
+def _replaced(value: Any, path: FieldPath) -> Any:
     if isinstance(value, Mapping):
-        return {name: _hidden(item, (*path, name)) for name, item in value.items()}
+        return {name: _replaced(item, (*path, name)) for name, item in value.items()}
     if isinstance(value, list | tuple):
         field = NATURAL_KEYS.get(_pattern(path))
-        return [_hidden(item, (*path, _element(item, field, number))) for number, item in enumerate(value)]
+        return [_replaced(item, (*path, _element(item, field, number))) for number, item in enumerate(value)]
     return dict(HIDDEN) if is_sensitive(path, value) else value
 
 

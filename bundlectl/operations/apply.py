@@ -178,8 +178,9 @@ def _compose(request: ApplyRequest, change: Change, applied: Applied) -> Sent:
     key = key_of(change.address)
     spec = request.specs[key]
     planned = change.desired if change.desired is not None else spec.document
-    document = with_known_ids(planned, {name: job.id for name, job in applied.jobs.items()})
-    missing = referenced(document)
+    needed = referenced(planned)
+    document = with_known_ids(planned, {name: applied.jobs[name].id for name in needed & applied.jobs.keys()})
+    missing = needed - applied.jobs.keys()
     if missing:
         raise BackendError(f"it needs the id of jobs.{min(missing)}, which is not deployed", code="BND248")
     composed = request.backend.compose(

@@ -4,7 +4,7 @@ Called by planning.planner. What stays is known after the deploy; planning.order
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 _ID_FIELD = "job_id"
@@ -12,25 +12,27 @@ _REFERENCE = re.compile(r"\$\{resources\.jobs\.([^.\[\]{}]+)\.id\}")
 
 
 def with_known_ids(document: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
-    """A copy with the id of each job in `ids` in place of its reference."""
+    """The document with the id of each job in `ids` in place of its reference; parts without one are not copied."""
+    if not referenced(document):
+        return dict(document)
     return {name: _fill(value, ids, name) for name, value in document.items()}
 
 
 def referenced(value: Any) -> frozenset[str]:
     """Keys of the jobs whose id a document needs."""
-    return frozenset(_keys(value))
-
-
-def _keys(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if "${" in value:
-            yield from _REFERENCE.findall(value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _keys(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _keys(item)
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        kind = item.__class__
+        if kind is str:
+            if "${" in item:
+                found.update(_REFERENCE.findall(item))
+        elif kind is dict or isinstance(item, Mapping):
+            waiting.extend(item.values())
+        elif kind is list:
+            waiting.extend(item)
+    return frozenset(found)
 
 
 def _fill(value: Any, ids: Mapping[str, str], field: str) -> Any:
