@@ -7,7 +7,7 @@ model.plan_document.diagnostic_document.
 from collections.abc import Callable, Iterable, Sequence
 
 from bundlectl.model.diagnostic import Diagnostic, Severity
-from bundlectl.model.errors import BundlectlError
+from bundlectl.model.errors import BundlectlError, Interrupted
 from bundlectl.model.location import SourceSpan, parse_path, path_short
 from bundlectl.render.escape import Style, plain, visible, visible_lines
 
@@ -74,6 +74,9 @@ def error_text(
     """An error that ended a command: its findings if it carries some, else its own summary, detail and hint."""
     if error.diagnostics:
         return diagnostics_text(error.diagnostics, read_line=read_line, terminal=terminal, style=style)
+    if isinstance(error, Interrupted):  # no finding: whoever sent the signal knows why
+        help_line = f" = help: {visible(error.hint)}\n" if error.hint else ""
+        return f"{style('bold', visible(error.summary))}\n{help_line}"
     return _block(error.as_diagnostic(), read_line, style)
 
 

@@ -1,7 +1,7 @@
 """Findings as text, against the layout of the specification."""
 
 from bundlectl.model.diagnostic import Diagnostic, Related, Severity
-from bundlectl.model.errors import InputError, LeaseHeld
+from bundlectl.model.errors import InputError, Interrupted, LeaseHeld
 from bundlectl.model.location import SourceSpan
 from bundlectl.render.diagnostics import count_line, diagnostics_text, error_text, source_reader
 
@@ -125,3 +125,8 @@ def test_a_reader_asks_for_each_file_once() -> None:
     reader = source_reader(read)
     assert [reader("a", 1), reader("a", 2), reader("a", 3), reader("b", 1)] == ["one", "two", None, ""]
     assert asked == ["a", "b"]
+
+
+def test_an_interrupt_is_told_without_a_code() -> None:
+    shown = error_text(Interrupted("interrupted; run 7 was cancelled", hint="bundlectl runs get 7"))
+    assert shown == "interrupted; run 7 was cancelled\n = help: bundlectl runs get 7\n"
