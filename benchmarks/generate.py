@@ -93,14 +93,18 @@ def job_file(key: str, document: dict[str, Any]) -> str:
     return "\n".join(_yaml({"resources": {"jobs": {key: document}}}, "")) + "\n"
 
 
-def write_bundle(folder: Path, jobs: int) -> None:
-    """A new git repository with the bundle, committed. The folder must not exist yet."""
+def write_bundle(folder: Path, jobs: int, *, one_file: bool = False) -> None:
+    """A new git repository with the bundle, committed. The folder must not exist yet. A file for each job, or one."""
     folder.mkdir(parents=True)
     for name, text in {**_SOURCES, "databricks.yml": _ROOT_FILE}.items():
         _write(folder / name, text)
-    for number in range(jobs):
-        key, document = job_document(number)
-        _write(folder / "resources" / f"{key}.yml", job_file(key, document))
+    documents = dict(map(job_document, range(jobs)))
+    if one_file:
+        text = "\n".join(_yaml({"resources": {"jobs": documents}}, "")) + "\n"
+        _write(folder / "resources" / "all.yml", text)
+    else:
+        for key, document in documents.items():
+            _write(folder / "resources" / f"{key}.yml", job_file(key, document))
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit(folder, f"{jobs} jobs")
 

@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints a table with the project's bars as pass or FAIL, and keeps the figures.
 
-    python -m benchmarks [--sizes 1,100,1000,10000] [--only startup,plan,engine] [--no-terraform] [--strict]
+    python -m benchmarks [--sizes 1,100,1000,10000] [--only startup,load,plan,engine] [--no-terraform] [--strict]
 
 Called by `make bench`. Results go to benchmarks/results/: latest.json, latest.md. It is no test: a bar that is
 missed on a busy machine is a line to look at; with --strict it is exit code 1.
@@ -19,11 +19,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from benchmarks import plan_bench, startup_bench
+from benchmarks import load_bench, plan_bench, startup_bench
 from benchmarks.measure import ROOT, BenchmarkFailed, compile_package
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS = ("startup", "plan", "engine")
+PARTS = ("startup", "load", "plan", "engine")
 _MIB = "MiB"
 
 
@@ -58,6 +58,9 @@ def measure(parts: list[str], sizes: tuple[int, ...], terraform: bool) -> dict[s
             _say("start-up")
             (folder / "startup" / "run").mkdir(parents=True)
             figures["startup"] = startup_bench.measure(folder / "startup" / "run")
+        if "load" in parts:
+            (folder / "load").mkdir()
+            figures["load"] = load_bench.measure(folder / "load", _say)
         if "plan" in parts:
             figures["plan"] = []
             for size in sizes:
@@ -76,11 +79,21 @@ def bars(figures: dict[str, Any]) -> Iterator[Bar]:
     for name, limit in startup_bench.BARS.items():
         if "startup" in figures:
             yield Bar(f"bundlectl {name}, CPU", figures["startup"][name]["cpu_s"]["median"] * 1000, limit * 1000, "ms")
+    if "load" in figures:
+        yield from _load_bars(figures["load"])
     for plan in figures.get("plan", []):
         yield from _plan_bars(plan)
     if "engine" in figures:
         for name, value, limit in _engine_bench().bars(figures["engine"]):
             yield Bar(name, value, limit, "times")
+
+
+def _load_bars(load: dict[str, Any]) -> Iterator[Bar]:
+    for name, (jobs, seconds, mib) in load_bench.BARS.items():
+        yield Bar(f"read {jobs} jobs, {name}, cold, wall", load[name]["wall_s"]["median"] * 1000, seconds * 1000, "ms")
+        if mib is not None:
+            yield Bar(f"read {jobs} jobs, {name}, cold, memory", load[name]["peak_mib"]["max"], mib, _MIB)
+    yield Bar("read twice as many variables, CPU", load["variables"]["growth"], load_bench.LINEAR, "times")
 
 
 def _plan_bars(plan: dict[str, Any]) -> Iterator[Bar]:
@@ -116,6 +129,9 @@ def table(figures: dict[str, Any]) -> str:
             ratio = row["cpu_ratio_to_interpreter"]
             lines.append(f"| {name} | {row['runs']} | {_spread(row, 'cpu_s')} | {_spread(row, 'wall_s')} | "
                          f"{row['peak_mib']['median']:.0f} | {ratio} |")  # fmt: skip
+    if "load" in figures:
+        lines += ["", "| read, empty cache | runs | wall ms | CPU ms | MiB | wall, times PyYAML alone |"]
+        lines += ["|---|---|---|---|---|---|", *_load_rows(figures["load"])]
     if "plan" in figures:
         lines += ["", "| plan | jobs | runs | wall ms | CPU ms | MiB |", "|---|---|---|---|---|---|"]
         for plan in figures["plan"]:
@@ -123,6 +139,14 @@ def table(figures: dict[str, Any]) -> str:
     if "engine" in figures:
         lines += ["", *_engine_bench().table(figures["engine"])]
     return "\n".join(lines)
+
+
+def _load_rows(load: dict[str, Any]) -> Iterator[str]:
+    rows = {f"{jobs} jobs, {name}": load[name] for name, (jobs, _, _) in load_bench.BARS.items()}
+    rows |= {f"{count} variables": load["variables"][count] for count in ("1000", "2000")}
+    for name, row in rows.items():
+        yield (f"| {name} | {row['runs']} | {_spread(row, 'wall_s')} | {_spread(row, 'cpu_s')} | "
+               f"{row['peak_mib']['median']:.0f} | {row.get('times_reference', '')} |")  # fmt: skip
 
 
 def _plan_rows(plan: dict[str, Any]) -> Iterator[str]:

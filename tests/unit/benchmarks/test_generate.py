@@ -30,6 +30,12 @@ def test_a_bundle_is_a_committed_repository_whose_files_exist(tmp_path: Path) ->
         assert (folder / "resources" / path).resolve().is_file()
 
 
+def test_one_file_has_the_same_jobs(tmp_path: Path) -> None:
+    generate.write_bundle(tmp_path / "bundle", 3, one_file=True)
+    text = (tmp_path / "bundle" / "resources" / "all.yml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text) == {"resources": {"jobs": dict(map(generate.job_document, range(3)))}}
+
+
 def test_one_changed_job_is_one_changed_line(tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     generate.write_bundle(folder, 3)

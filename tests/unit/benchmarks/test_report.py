@@ -36,6 +36,19 @@ def test_every_promise_about_plans_is_held() -> None:
     }
 
 
+def test_every_promise_about_reading_is_held() -> None:
+    load = {"1000 files": _row(1.4), "one file": _row(1.6), "10000 files": _row(11.0, 601.0)}
+    figures = {"load": {**load, "variables": {"1000": _row(0.3), "2000": _row(0.5), "growth": 1.7}}}
+    assert {bar.name: bar.passed for bar in bars(figures)} == {
+        "read 1000 jobs, 1000 files, cold, wall": True,
+        "read 1000 jobs, one file, cold, wall": False,
+        "read 10000 jobs, 10000 files, cold, wall": True,
+        "read 10000 jobs, 10000 files, cold, memory": False,
+        "read twice as many variables, CPU": True,
+    }
+    assert "| 2000 variables | 3 | 500 (500-500) | 250 (250-250) | 50 |  |" in table(figures)
+
+
 def test_memory_is_judged_by_its_largest_run() -> None:
     plan = _plan(1_000)
     plan["unchanged"]["peak_mib"] = {"median": 100, "min": 90, "max": 151}
