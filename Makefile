@@ -122,7 +122,7 @@ lock:
 	$(LOCK) --only-build-deps --build-deps-for editable -o requirements/build.txt pyproject.toml
 	$(LOCK) -c requirements/build.txt -o requirements/runtime.txt pyproject.toml
 	$(LOCK) -c requirements/build.txt -c requirements/runtime.txt --extra sql -o requirements/sql.txt pyproject.toml
-	$(LOCK) -c requirements/build.txt -c requirements/sql.txt --extra sql -o requirements/dev.txt \
+	$(LOCK) -c requirements/build.txt -c requirements/sql.txt --extra sql --extra build -o requirements/dev.txt \
 		pyproject.toml requirements/dev.in
 
 .PHONY: clean

@@ -94,6 +94,21 @@ class Backend(Protocol):
         """Puts the code there, whole and immutable; how many files were sent. Repeating it is cheap and safe."""
         ...
 
+    def has_file(self, sha256: str, name: str) -> bool:
+        """Whether a built file with this content (64 hex digits) is there under this name."""
+        ...
+
+    def publish_file(self, sha256: str, name: str, content: bytes) -> bool:
+        """Puts a built file there, immutable, for `model.artifact.published_path`; whether it was sent.
+
+        Repeating it is cheap and safe.
+        """
+        ...
+
+    def find(self, kind: str, name: str) -> tuple[str, ...] | None:
+        """Ids of the objects of a lookup's kind that have exactly this name; None for a kind that it cannot answer."""
+        ...
+
     def create(self, composed: Composed, fence: int) -> str:
         """The id of the new job. Raises OutcomeUnknown: then look for the ownership id, never just repeat."""
         ...

@@ -47,6 +47,15 @@ class UnavailableBackend:
     def publish(self, snapshot: Snapshot, read_blobs: BlobReader) -> int:
         raise self._refusal("deploy to")
 
+    def has_file(self, sha256: str, name: str) -> bool:
+        raise self._refusal("deploy to")
+
+    def publish_file(self, sha256: str, name: str, content: bytes) -> bool:
+        raise self._refusal("deploy to")
+
+    def find(self, kind: str, name: str) -> tuple[str, ...] | None:
+        return None
+
     def create(self, composed: Composed, fence: int) -> str:
         raise self._refusal("deploy to")
 

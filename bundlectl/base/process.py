@@ -1,6 +1,7 @@
-"""Runs a child process to its end: fixed argument vector, given environment, captured output, timeout, group kill.
+"""Runs a child process to its end: fixed argument vector, given environment, output captured or passed on, group kill.
 
-Called by git.command and by the engine's environment builder. Tasks are started by engine.worker, not here.
+Called by git.command, by the engine's environment builder, and by operations that run code the invoker allowed. Tasks
+are started by engine.worker, not here.
 """
 
 import os
@@ -8,8 +9,11 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+_GRACE_S = 10.0
+_LONGEST_LINE = 1 << 20
 
 
 class Completed(NamedTuple):
@@ -36,12 +40,13 @@ def run(
     stdin: bytes | None = None,
     timeout_s: float = 120.0,
     max_output: int | None = None,
+    max_file: int | None = None,
 ) -> Completed:
     """Runs one process in its own group and waits for it.
 
     Raises FileNotFoundError when the program is missing, ProcessTimeout after `timeout_s` seconds, OutputTooLarge
     when stdout and stderr together pass `max_output` bytes. On an interrupt the group is killed before the interrupt
-    goes on.
+    goes on. `max_file`: bytes that it and its children may write to one file, where the system can limit that.
     """
     child = subprocess.Popen(
         list(arguments),
@@ -52,6 +57,8 @@ def run(
         cwd=folder,
         start_new_session=True,
     )
+    if max_file is not None:
+        _limit_files(child.pid, max_file)
     try:
         if max_output is None:
             stdout, stderr = child.communicate(stdin, timeout=timeout_s)
@@ -66,6 +73,77 @@ def run(
         _close(child)
         raise
     return Completed(child.returncode, stdout, stderr)
+
+
+def run_attached(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: str, stdout_to_stderr: bool = False
+) -> int:
+    """Runs a program that has this process's terminal, as if it was typed there; its exit code.
+
+    `stdout_to_stderr` keeps this process's stdout free of it. Raises FileNotFoundError when the program is missing. On
+    an interrupt the child is asked to end, killed after a grace, and the interrupt goes on.
+    """
+    child = subprocess.Popen(
+        list(arguments), env=dict(environment), cwd=folder, stdout=2 if stdout_to_stderr else None, close_fds=True
+    )
+    try:
+        return child.wait()
+    except BaseException:
+        child.terminate()
+        try:
+            child.wait(_GRACE_S)
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        raise
+
+
+def run_shown(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: str, show: Callable[[bytes], None]
+) -> int:
+    """Runs a program in its own group, without input; whole lines of its output go to `show` as they come.
+
+    Returns its exit code once it and whatever it left running closed the output. Raises FileNotFoundError when the
+    program is missing. On an interrupt the group is killed before the interrupt goes on.
+    """
+    child = subprocess.Popen(
+        list(arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(environment),
+        cwd=folder,
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    try:
+        rest = b""
+        while chunk := os.read(child.stdout.fileno(), 1 << 16):
+            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            if len(rest) > _LONGEST_LINE:
+                lines, newline, rest = lines + newline + rest, b"\n", b""
+            if newline:
+                show(lines)
+        if rest:
+            show(rest)
+        return child.wait()
+    except BaseException:
+        kill_group(child.pid)
+        raise
+    finally:
+        _close(child)
+
+
+def _limit_files(pid: int, most: int) -> None:
+    """From now on the process, and what it starts, may write so many bytes to one file. Linux only."""
+    import resource  # few calls have a limit
+
+    if hasattr(resource, "prlimit"):
+        try:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+        except (OSError, ValueError):
+            return  # it has ended, or has a lower limit already
 
 
 def kill_group(group: int) -> None:

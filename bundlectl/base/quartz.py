@@ -1,6 +1,6 @@
 """Quartz cron expressions: text -> fields, with documented errors and where in the text they are. Pure.
 
-Called by config's checks of schedules. Instants are not computed here.
+Called by config's checks of schedules and by the engine's checks of jobs. Instants are computed by base.fire_times.
 """
 
 import functools
@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_LONGEST = {1: 31, 2: 29, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30, 10: 31, 11: 30, 12: 31}
 
 
 class _Field(NamedTuple):
@@ -79,14 +78,6 @@ class Quartz(NamedTuple):
     def fires_every_second(self) -> bool:
         """True when whole minutes pass with a fire in each second."""
         return len(self.seconds) == 60
-
-    @property
-    def has_no_day(self) -> bool:
-        """True when no month has a day that fits: the 30th of February."""
-        if self.by_weekday or self.last_days:
-            return False
-        longest = max(_LONGEST[month] for month in self.months)
-        return all(day > longest for day in self.days | self.nearest)
 
 
 class _Parts:

@@ -55,6 +55,7 @@ class _SigTerm:
 
 
 def _report(words: Sequence[str], error: BundlectlError) -> int:
+    words = words[: words.index("--")] if "--" in words else words  # what follows is not for bundlectl
     console = plain_console(words)
     try:
         if _asked_for_json(words):

@@ -37,13 +37,13 @@ def _validate() -> Application:
 
 
 def _schema() -> Application:
-    from bundlectl.cli.commands.validate import schema_app
+    from bundlectl.cli.commands.schema import schema_app
 
     return schema_app
 
 
 def _explain() -> Application:
-    from bundlectl.cli.commands.validate import explain_app
+    from bundlectl.cli.commands.explain import explain_app
 
     return explain_app
 
@@ -52,6 +52,12 @@ def _plan() -> Application:
     from bundlectl.cli.commands.plan import plan_app
 
     return plan_app
+
+
+def _diff() -> Application:
+    from bundlectl.cli.commands.diff import diff_app
+
+    return diff_app
 
 
 def _deploy() -> Application:
@@ -72,6 +78,12 @@ def _summary() -> Application:
     return summary_app
 
 
+def _state() -> Application:
+    from bundlectl.cli.commands.state import state_app
+
+    return state_app
+
+
 def _run() -> Application:
     from bundlectl.cli.commands.run import run_app
 
@@ -88,13 +100,15 @@ COMMANDS: dict[str, Verb] = {
     "init": Verb(_init, "Authoring", "Create a bundle from a template"),
     "validate": Verb(_validate, "Authoring", "Check a bundle, offline"),
     "schema": Verb(_schema, "Authoring", "Print the JSON Schema of a document"),
-    "explain": Verb(_explain, "Authoring", "Explain a diagnostic code"),
+    "explain": Verb(_explain, "Authoring", "Show where a value comes from, or what a code means"),
     "plan": Verb(_plan, "Plan and deploy", "Show what a deploy would do"),
+    "diff": Verb(_diff, "Plan and deploy", "Compare commits, targets or deployments"),
     "deploy": Verb(_deploy, "Plan and deploy", "Plan, ask, apply, verify"),
     "history": Verb(_history, "Plan and deploy", "List deployments with their commits"),
     "summary": Verb(_summary, "Plan and deploy", "Show what is deployed, and where it is kept"),
     "run": Verb(_run, "Running", "Run a deployed job and follow it"),
     "runs": Verb(_runs, "Running", "List runs; get, logs, manifest, cancel"),
+    "state": Verb(_state, "State and operation", "List, show and look after the recorded state"),
 }
 
 TOPICS = ("exit-codes",)

@@ -59,6 +59,9 @@ class Common(NamedTuple):
     no_color: Annotated[bool, typer.Option("--no-color", help="Same as --color never.")] = False
     no_progress: Annotated[bool, typer.Option("--no-progress", help="A line per event, no live display.")] = False
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail where an answer is needed.")] = False
+    untrusted: Annotated[
+        bool, typer.Option("--untrusted", help="Treat the source as hostile: run nothing of it, ask nothing for it.")
+    ] = False
     ref: Annotated[
         str | None, typer.Option("--ref", metavar="REV", help="Read the bundle at this commit, branch or tag.")
     ] = None
@@ -68,12 +71,26 @@ class Common(NamedTuple):
     allow_unknown_fields: Annotated[
         bool, typer.Option("--allow-unknown-fields", help="Pass unknown fields of jobs through untouched.")
     ] = False
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="KIND", help="Run this code of the tree: python, build, scripts."),
+    ] = None
+    python_env: Annotated[
+        list[str] | None,
+        typer.Option("--python-env", metavar="NAME", help="Environment variable that Python of the bundle sees."),
+    ] = None
+    lookups: Annotated[
+        Path | None, typer.Option("--lookups", metavar="FILE", help="Ids for lookup variables: kind, name, id.")
+    ] = None
+    cluster_id: Annotated[
+        str | None, typer.Option("--cluster-id", metavar="ID", help="Cluster in place of the compute of tasks.")
+    ] = None
 
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the result.")]
 StreamOption = Annotated[StreamOutput, typer.Option("--output", "-o", help="Form of the result; jsonl: events.")]
 
-_SOURCE = ("ref", "worktree", "allow_unknown_fields")
+_SOURCE = ("ref", "worktree", "allow_unknown_fields", "allow", "python_env", "lookups", "cluster_id")
 
 
 def application(**commands: Callable[..., int]) -> typer.Typer:

@@ -4,10 +4,10 @@ Called by the commands. The only reader of the environment. What is built here l
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bundlectl import __version__
 from bundlectl.backends.base import BackendRequest, Handler
@@ -16,19 +16,23 @@ from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import this_process
 from bundlectl.cli.environment import folder, open_console, user_folder
 from bundlectl.cli.options import Common
+from bundlectl.cli.permission import find_allowance, python_limits
 from bundlectl.config.index import LoadIndex
-from bundlectl.config.request import LoadRequest
+from bundlectl.config.request import LoadRequest, RunPython
 from bundlectl.engine.service import Engine
 from bundlectl.git.identity import configured_user
+from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle, Target
 from bundlectl.model.deployment import Owner
 from bundlectl.model.errors import UsageError
-from bundlectl.model.events import EventSink, ignore
+from bundlectl.model.events import EventSink, Notice, ignore
+from bundlectl.model.source import SourceTree
 from bundlectl.operations.context import Actor, OperationContext, Source
 from bundlectl.render.json_lines import JsonLines
 from bundlectl.render.progress import LiveProgress, PlainProgress
 from bundlectl.review.environment import detect
 from bundlectl.state.git_store import GitStateStore
+from bundlectl.state.store import RunRecords, StateStore
 
 
 class Engines:
@@ -56,6 +60,48 @@ class Engines:
             yield
         finally:
             self._engine.stop()
+
+
+class Stores:
+    """What is recorded of targets: in the repository itself, or on a git remote if bundle or backend ask for that."""
+
+    def __init__(self, environment: Mapping[str, str], clock: Clock, emit: EventSink) -> None:
+        self._environment = environment
+        self._clock = clock
+        self._notify = lambda text: emit(Notice(text))
+        self._remotes: Any = None
+
+    def state(self, repository: Repository, bundle: Bundle) -> StateStore:
+        """Deployments of the bundle's target."""
+        remote = self._remote(repository, bundle)
+        if remote is not None:
+            return cast(StateStore, remote.store())
+        return GitStateStore(repository, bundle.name, bundle.target.name, clock=self._clock, notify=self._notify)
+
+    def runs(self, repository: Repository, bundle: Bundle) -> RunRecords:
+        """Its run manifests."""
+        from bundlectl.state.run_store import RunStore
+
+        remote = self._remote(repository, bundle)
+        if remote is not None:
+            return cast(RunRecords, remote.runs())
+        return RunStore(repository, bundle.name, bundle.target.name, clock=self._clock)
+
+    def _remote(self, repository: Repository, bundle: Bundle) -> Any:
+        """What the remote keeps; None for the repository itself, without a look at how remotes work."""
+        target = bundle.target
+        if target.state_remote == "." or (target.state_remote is None and target.backend == "local"):
+            return None
+        from bundlectl.state.remotes import Remotes
+
+        self._remotes = self._remotes or Remotes(
+            cache=folder("cache"),
+            memory=folder("state"),
+            environment=self._environment,
+            clock=self._clock,
+            notify=self._notify,
+        )
+        return self._remotes.of(repository, bundle)
 
 
 class Session:
@@ -116,6 +162,8 @@ def _context(common: Common, source: Source, clock: Clock, engines: Engines, emi
     user, user_id, guessed = _identity(start, environment)
     root, root_from = _bundle_root(common, start, environment)
     actor = _actor(environment, user)
+    stores = Stores(environment, clock, emit)
+    allowed = find_allowance(common.allow, common.untrusted, environment, folder("config") / "config.toml")
     return OperationContext(
         start=start,
         environment=environment,
@@ -133,19 +181,26 @@ def _context(common: Common, source: Source, clock: Clock, engines: Engines, emi
             user=user,
             user_id=user_id,
             user_guessed=guessed,
+            cluster_id=common.cluster_id or None,
             cluster_id_environment=environment.get("DATABRICKS_CLUSTER_ID"),
             host_given=bool(environment.get("DATABRICKS_HOST")),
             allow_unknown_fields=common.allow_unknown_fields,
+            lookups=_lookups(start, common.lookups) if common.lookups is not None else {},
+            hooks_allowed=allowed.scripts,
         ),
         index=LoadIndex(folder("cache") / "bundles.sqlite"),
+        cache=folder("cache"),
         clock=clock,
         actor=actor,
         owner=_owner(actor),
         emit=emit,
         open_backend=lambda bundle: open_backend(_backend_request(bundle, engines)),
-        open_store=GitStateStore,
+        open_store=stores.state,
+        open_runs=stores.runs,
         driving=engines.driving,
         tool_version=__version__,
+        allowed=allowed,
+        open_python=_python_opener(common, environment) if allowed.python else None,
     )
 
 
@@ -164,11 +219,36 @@ def _variable_file(start: Path, path: Path) -> Mapping[str, Any]:
     """Values of --var-file. Raises InputError BND140 with the place of what is wrong."""
     from bundlectl.config.variables import read_variable_file
 
+    return read_variable_file(_own_file(start, path), str(path))
+
+
+def _lookups(start: Path, path: Path) -> Mapping[str, Mapping[str, str]]:
+    """Answers of --lookups. Raises InputError BND140 with the place of what is wrong."""
+    from bundlectl.config.lookups import read_lookup_file
+
+    return read_lookup_file(_own_file(start, path), str(path))
+
+
+def _own_file(start: Path, path: Path) -> bytes:
+    """A file that the invoker named."""
     try:
-        data = (start / path).read_bytes()
+        return (start / path).read_bytes()
     except OSError as error:
         raise UsageError(f'cannot read "{path}": {error.strerror or error}', code="BND140") from error
-    return read_variable_file(data, str(path))
+
+
+def _python_opener(
+    common: Common, environment: Mapping[str, str]
+) -> Callable[[SourceTree, Path | None], AbstractContextManager[RunPython]]:
+    """Runs Python functions of bundles with the environment that the invoker gives them."""
+    timeout_s, named = python_limits(common.python_env, environment)
+
+    def open_python(tree: SourceTree, top: Path | None) -> AbstractContextManager[RunPython]:
+        from bundlectl.operations.python_code import PythonRunner, PythonSettings, process_environment
+
+        return PythonRunner(PythonSettings(process_environment(environment, named), timeout_s), tree, top)
+
+    return open_python
 
 
 def _identity(start: Path, environment: Mapping[str, str]) -> tuple[str, str | None, bool]:

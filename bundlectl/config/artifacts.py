@@ -10,9 +10,9 @@ from bundlectl.config.job_paths import DEPENDENCY, LIBRARY, PathUse, map_paths
 from bundlectl.config.node import Node, lookup
 from bundlectl.config.reading import members
 from bundlectl.config.tree_view import Pattern, folder_of, join, leaves
+from bundlectl.model.artifact import WHEEL_BUILD, ArtifactPattern, ArtifactSpec
 from bundlectl.model.location import SourceSpan
 
-WHEEL_BUILD = "python -m build --wheel"
 _IMPLIED = "python_artifact"
 
 
@@ -47,6 +47,33 @@ def prepare(node: Node, facts: Facts) -> Outcome:
             kept = kept.with_member("dynamic_version", Node(True, versioned.span))
         artifacts[name] = kept
     return node.with_member("artifacts", holder.with_value(artifacts)), found
+
+
+def declared(node: Node) -> tuple[ArtifactSpec, ...]:
+    """The artifacts of a tree that went through `prepare`."""
+    return tuple(_declared(name, artifact) for name, artifact in members(node, "artifacts").items() if artifact.is_map)
+
+
+def _declared(name: str, artifact: Node) -> ArtifactSpec:
+    def text(field: str) -> str | None:
+        child = artifact.get(field)
+        return child.value if child is not None and isinstance(child.value, str) and child.value else None
+
+    listed = artifact.get("files")
+    entries = listed.value if listed is not None and listed.is_list else []
+    sources = [source for entry in entries if (source := entry.get("source")) is not None]
+    dynamic = artifact.get("dynamic_version")
+    folder = text("path")
+    return ArtifactSpec(
+        name=name,
+        kind=text("type"),
+        folder="" if folder in (None, ".") else str(folder),
+        build=text("build"),
+        executable=text("executable"),
+        files=tuple(ArtifactPattern(item.value, item.span) for item in sources if isinstance(item.value, str)),
+        dynamic_version=dynamic is not None and dynamic.value is True and _is_wheel(artifact),
+        span=artifact.span,
+    )
 
 
 def _is_wheel(artifact: Node) -> bool:

@@ -18,11 +18,17 @@ from bundlectl.model.job import JobSpec
 from bundlectl.model.source import Revision, SourceTree
 
 # Raised whenever the same files mean something else to this version's loader.
-MEANING = 1
+MEANING = 2
+
+# Fields of a request that change nothing in what is kept, or are named in another way.
+_NOT_IN_KEY = ("top", "override_files", "python")
 
 
 def load_cached(tree: SourceTree, request: LoadRequest, index: LoadIndex) -> Loaded:
-    """The bundle of a tree. Findings are in the result; a fault of the index only costs time."""
+    """The bundle of a tree, without what its Python functions add: what they made is never kept.
+
+    Findings are in the result; a fault of the index only costs time.
+    """
     revision = tree.revision
     if not index.usable or revision.tree is None:
         from bundlectl.config.loader import load
@@ -39,11 +45,16 @@ def load_cached(tree: SourceTree, request: LoadRequest, index: LoadIndex) -> Loa
         return reload(tree, request, index, key, facts)
 
 
+def load_with_python(tree: SourceTree, request: LoadRequest) -> Loaded:
+    """The bundle of a tree with what its Python functions add and change; the request says how they are run."""
+    from bundlectl.config.loader import load
+
+    return load(tree, request)
+
+
 def request_key(request: LoadRequest) -> str:
     """Names everything beside the tree that a result depends on."""
-    fields = [
-        getattr(request, name) for name in LoadRequest.__dataclass_fields__ if name not in ("top", "override_files")
-    ]
+    fields = [getattr(request, name) for name in LoadRequest.__dataclass_fields__ if name not in _NOT_IN_KEY]
     overrides = [[target, digest_bytes(data)] for target, data in request.override_files]
     return digest_document([__version__, MEANING, fields, overrides])
 

@@ -17,6 +17,7 @@ from bundlectl.config.node import Node, lookup, plain
 from bundlectl.config.path_state import name_of
 from bundlectl.config.reading import members
 from bundlectl.config.tree_view import Pattern, join, relative_to
+from bundlectl.config.workspace import code_folder
 from bundlectl.model.job import NATURAL_KEYS, TASK_TYPES, JobDigest, JobSpec
 from bundlectl.model.location import FieldPath, Keyed, SourceSpan, path_text
 
@@ -53,7 +54,7 @@ class DecodedJob(NamedTuple):
     protected: bool
     refers_to: tuple[tuple[str, str], ...]  # jobs that it refers to: key and field
     names: tuple[str, ...]  # what it names in the tree, as config.path_state reads it
-    local_library: bool  # it uses a wheel or jar of the bundle
+    uses_artifacts: bool  # it uses a wheel or jar of the bundle
     has_run_as: bool
 
 
@@ -109,6 +110,7 @@ class Decoder:
         self._key_spans: Mapping[str, SourceSpan] = (holder.keys or {}) if holder is not None else {}
         self._facts = facts
         self._file_path: str = members(node, "workspace")["file_path"].value
+        self._code_folder = code_folder(node)
         self._in_code = f'"{self._file_path}'.encode()
         pause = members(node, "bundlectl").get("pause")
         self._built: dict[str, list[str]] = {}
@@ -128,12 +130,12 @@ class Decoder:
         document = {name: value for name, value in shown.items() if name not in _NOT_SENT}
         same = len(document) == len(shown)
         uses = self._uses(node)
-        if uses.local_library and (sent := self._with_built_files(node)) is not node:
-            document = {name: value for name, value in plain(sent).items() if name in document}
-            same = False
         clusters = document.get("job_clusters")
         if isinstance(clusters, list) and any(_unsized(cluster) for cluster in clusters):
             document["job_clusters"] = [_sized(cluster) for cluster in clusters]
+            same = False
+        if self._code_folder != self._file_path:
+            document = _moved(document, self._code_folder, self._file_path)
             same = False
         text = canonical_bytes(document)
         if b"null" in text:
@@ -143,12 +145,14 @@ class Decoder:
         digest = digest_bytes(text)
         own = shown.get("bundlectl") or {}
         refers = tuple(sorted(_job_references(node))) if b"${resources.jobs." in text else ()
+        uses_artifacts = uses.local_library or b"${artifacts." in text
         meta = JobDigest(
             digest,
             self._in_code in text or self._runs_in_code(node),
             tuple(name for name, field in refers if field == "id"),
             own.get("renamed_from"),
             own.get("pause") or self._pause,
+            uses_artifacts,
         )
         spec = JobSpec(
             key=key,
@@ -162,14 +166,14 @@ class Decoder:
         protected = (shown.get("lifecycle") or {}).get("prevent_destroy") is True
         shown_digest = digest if same else digest_document(shown)
         return DecodedJob(
-            spec, text, shown, shown_digest, protected, refers, uses.names, uses.local_library, _runs_as(node)
+            spec, text, shown, shown_digest, protected, refers, uses.names, uses_artifacts, _runs_as(node)
         )
 
     def _uses(self, node: Node) -> _Uses:
         """What a job names in the tree."""
         names: dict[str, None] = {}
         paths: set[str] = set()
-        prefix, root = self._file_path + "/", self._facts.sync_root
+        prefix, root = self._code_folder + "/", self._facts.sync_root
         local = False
 
         def visit(use: PathUse) -> Node:
@@ -198,27 +202,6 @@ class Decoder:
             return False
         tasks = node.get("tasks")
         return any(_in_code(task) for task in (tasks.value if tasks is not None and tasks.is_list else ()))
-
-    def _with_built_files(self, node: Node) -> Node:
-        """Libraries that are files of the tree, named below the code's folder; others wait for the build."""
-        code = self._facts.code
-        if code is None:
-            return node
-
-        def visit(use: PathUse) -> Node:
-            text = use.node.value
-            local = use.kind == LIBRARY and not job_paths.is_remote(text)
-            local = local or (use.kind == DEPENDENCY and job_paths.is_local_library(text))
-            if not local or job_paths.is_open(text):
-                return use.node
-            path, _, extras = text.partition("[") if text.endswith("]") else (text, "", "")
-            matches = self._matches(join(self._facts.sync_root, path))
-            if len(matches) != 1:
-                return use.node
-            placed = f"{self._file_path}/{relative_to(matches[0], self._facts.sync_root)}"
-            return use.node.with_value(f"{placed}[{extras}" if extras else placed)
-
-        return map_paths(node, (), visit)
 
     def _matches(self, path: str) -> list[str]:
         code = self._facts.code
@@ -257,6 +240,15 @@ def _in_code(task: Node) -> bool:
 def _sized(cluster: Any) -> Any:
     """A job cluster of unknown size has no workers: printed as it is, sent as 0."""
     return {**cluster, "new_cluster": {**cluster["new_cluster"], "num_workers": 0}} if _unsized(cluster) else cluster
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """A document whose texts name another folder for the code."""
+    if isinstance(value, str):
+        return value.replace(old, new) if old in value else value
+    if isinstance(value, dict):
+        return {name: _moved(item, old, new) for name, item in value.items()}
+    return [_moved(item, old, new) for item in value] if isinstance(value, list) else value
 
 
 def _unsized(cluster: Any) -> bool:

@@ -9,6 +9,7 @@ from bundlectl.config.node import Node
 from bundlectl.config.request import LoadRequest
 from bundlectl.config.tree_view import TreeView
 from bundlectl.model.diagnostic import Diagnostic
+from bundlectl.model.location import SourceSpan
 from bundlectl.model.source import Revision
 
 
@@ -49,6 +50,7 @@ class Facts:
     others: Others = NO_OTHERS
     target: str = "default"
     target_node: Node | None = None  # the chosen target as written
+    target_span: SourceSpan | None = None  # where its name is written
     target_names: tuple[str, ...] = ()
     default_target: bool = True
     sync_root: str = ""

@@ -110,7 +110,11 @@ class Unresolved(Exception):
 
 
 class TooLarge(Exception):
-    """Text grew over a limit."""
+    """Text grew over a limit, or, when `deep`, maps and lists are nested over one."""
+
+    def __init__(self, *, deep: bool = False) -> None:
+        super().__init__()
+        self.deep = deep
 
 
 class Substitution:
@@ -134,13 +138,17 @@ class Substitution:
         """Takes note of a reference that does not hold."""
         raise NotImplementedError
 
+    def respelled(self, text: str, reference: Reference, node: Node, path: FieldPath) -> None:
+        """Takes note of a number that is put into text in a spelling that nobody wrote."""
+        raise NotImplementedError
+
     def tree(self, node: Node, path: FieldPath, depth: int = 1) -> Node:
         """The tree with references replaced; itself when there were none. Raises TooLarge."""
         value = node.value
         if isinstance(value, str):
             return self.text(node, path, depth) if "${" in value else node
         if depth > self._limits.depth and isinstance(value, dict | list):
-            raise TooLarge
+            raise TooLarge(deep=True)
         if isinstance(value, dict):
             edits = {}
             for key, child in value.items():
@@ -185,6 +193,8 @@ class Substitution:
             if target is not None:
                 self.changed.append(reference)
                 origin = origin or target.origin
+                if isinstance(target.value, float) and "e" in inserted:
+                    self.respelled(inserted, reference, node, path)
             pieces += (node.value[at : reference.start], inserted)
             at = reference.end
         text = "".join((*pieces, node.value[at:]))
@@ -220,7 +230,7 @@ class Substitution:
             self.open = self.open or "${" in value
         elif isinstance(value, dict | list):
             if depth > self._limits.depth:
-                raise TooLarge
+                raise TooLarge(deep=True)
             for child in value.values() if isinstance(value, dict) else value:
                 self._measure(child, depth + 1)
 

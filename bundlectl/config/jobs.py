@@ -11,9 +11,11 @@ from bundlectl.config.merge import merge_by_key
 from bundlectl.config.modes import DEVELOPMENT, PRODUCTION, mode_of
 from bundlectl.config.node import NOWHERE, Node, lookup, set_at
 from bundlectl.config.permissions import with_jobs
-from bundlectl.config.reading import members
+from bundlectl.config.reading import has_errors, members
+from bundlectl.config.structure import shape
 from bundlectl.model.location import SourceSpan
 
+_OTHER_KIND = "BND224"
 _TRIGGERS = ("schedule", "continuous", "trigger")
 _COMPUTE = ("new_cluster", "job_cluster_key", "existing_cluster_id", "environment_key")
 _REPLACED_COMPUTE = ("new_cluster", "job_cluster_key", "environment_key")
@@ -69,7 +71,20 @@ def _change_task(task: Node, change: Callable[[Node], Node]) -> Node:
 def merge_keyed(node: Node, facts: Facts) -> Outcome:
     """Elements of keyed lists from several places become one (section 5)."""
     found: Findings = []
-    return each_job(node, lambda key, job: merge_by_key(job, ("resources", "jobs", key), found)), found
+
+    def change(key: str, job: Node) -> Node:
+        path = ("resources", "jobs", key)
+        own: Findings = []
+        merged = merge_by_key(job, path, own)
+        if not any(finding.code == _OTHER_KIND for finding in own):
+            found.extend(own)
+            return merged
+        # Variables of the command line are text until the field says what they are: 5 and "5" can be merged then.
+        coerced, said = shape(job, part="values", allow_unknown_fields=True, at=path)
+        found.extend(said)
+        return job if has_errors(said) else merge_by_key(coerced, path, found)
+
+    return each_job(node, change), found
 
 
 def fix_clusters(node: Node, facts: Facts) -> Outcome:

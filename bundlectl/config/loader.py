@@ -6,15 +6,17 @@ class E stops the stages after it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bundlectl.base.digest import digest_document
 from bundlectl.config import (
     artifacts,
     clean,
     jobs,
+    lookups,
     modes,
     permissions,
+    python_code,
     resolution,
     rules,
     sections,
@@ -45,7 +47,7 @@ def _shape_resolved(node: Node, facts: Facts) -> Outcome:
 
 
 class _Anything(frozenset[str]):
-    """Keys of jobs while some are not read yet: config.parts checks them when all are known."""
+    """Keys of jobs while some are not known: config.parts checks them when all are read; those of Python never are."""
 
     def __contains__(self, key: object) -> bool:
         return True
@@ -54,10 +56,11 @@ class _Anything(frozenset[str]):
 def _job_rules(node: Node, facts: Facts) -> Outcome:
     mine = members(node, "resources", "jobs")
     holder = lookup(node, ("resources", "jobs"))
+    some_unknown = facts.others.only is not None or python_code.is_left_out(node, facts)
     found = rules.check(
         mine,
         backend=settings.backend_kind(node, facts),
-        all_keys=_Anything() if facts.others.only is not None else facts.others.keys | mine.keys(),
+        all_keys=_Anything() if some_unknown else facts.others.keys | mine.keys(),
         other_edges={},
         key_spans=holder.keys if holder is not None else None,
         resources=node.get("resources"),
@@ -86,6 +89,7 @@ STEPS: tuple[Step, ...] = (
     Step(8, workspace.folders),
     Step(8, workspace.doubled_prefix),
     Step(9, variables.assign),
+    Step(9, lookups.answer),
     Step(9, resolution.resolve_frame),
     Step(9, sections.resolved_name),
     Step(9, workspace.resolved_folders),
@@ -99,7 +103,7 @@ STEPS: tuple[Step, ...] = (
     Step(12, jobs.apply_presets),
     Step(12, jobs.defaults),
     Step(12, permissions.permissions),
-    Step(13, sections.python),
+    Step(13, python_code.python),
     Step(14, clean.drop_empty),
     Step(14, _shape_resolved),
     Step(15, translate.translate, translate.learn_code),
@@ -113,7 +117,7 @@ STEPS: tuple[Step, ...] = (
 
 # Errors after which the tree is still what was meant: an unknown field was left out, a path names no file. The stages
 # after them go on, so that all findings are shown at once; the bundle does not load all the same.
-_GOES_ON = frozenset({"BND204", *(f"BND28{digit}" for digit in range(9))})
+_GOES_ON = frozenset({"BND204", "BND712", *(f"BND28{digit}" for digit in range(9))})
 
 
 def stops(findings: Sequence[Diagnostic]) -> bool:
@@ -126,6 +130,7 @@ class Resolved:
     """A tree after the last step that could be taken. `jobs` is empty unless all steps were."""
 
     node: Node
+    shown: Node | None = None  # the tree before the first step with an error: what is printed then
     facts: Facts
     findings: tuple[Diagnostic, ...]
     complete: bool
@@ -138,8 +143,21 @@ def load(tree: SourceTree, request: LoadRequest) -> Loaded:
         return finish(resolve_all(TreeView(tree), request))
 
 
+class Gathered(NamedTuple):
+    """What a bundle is made of, before anything is merged. `found`: findings about the list of files."""
+
+    facts: Facts
+    found: Findings
+
+
 def resolve_all(view: TreeView, request: LoadRequest) -> Resolved | tuple[Diagnostic, ...]:
     """All files of the bundle, resolved; only findings when there is no file to read."""
+    gathered = gather(view, request)
+    return resolve(gathered.facts, gathered.found) if isinstance(gathered, Gathered) else gathered
+
+
+def gather(view: TreeView, request: LoadRequest) -> Gathered | tuple[Diagnostic, ...]:
+    """All files of the bundle, read; only findings when there is no file to read."""
     place, found = find_root(view, request)
     if place is None:
         return tuple(found)
@@ -158,7 +176,7 @@ def resolve_all(view: TreeView, request: LoadRequest) -> Resolved | tuple[Diagno
         files=(place.file, *files),
         sources=tuple(sources),
     )
-    return resolve(facts, found)
+    return Gathered(facts, found)
 
 
 def read_root(view: TreeView, place: RootPlace, request: LoadRequest) -> list[SourceFile]:
@@ -168,8 +186,11 @@ def read_root(view: TreeView, place: RootPlace, request: LoadRequest) -> list[So
     )
 
 
-def resolve(facts: Facts, found: Findings) -> Resolved:
-    """The files at hand, merged and taken through STEPS. `found`: findings about the list of files."""
+def resolve(facts: Facts, found: Findings, steps: Sequence[Step] = STEPS) -> Resolved:
+    """The files at hand, merged and taken through STEPS. `found`: findings about the list of files.
+
+    `steps`: the same ones, watched, for who wants to know what each of them does (config.trace).
+    """
     findings: Findings = [*found, *(finding for source in facts.sources for finding in source.findings)]
     node, more = merge_files(facts.sources)
     findings += more
@@ -177,20 +198,24 @@ def resolve(facts: Facts, found: Findings) -> Resolved:
     if stops(findings):
         return Resolved(node=node, facts=facts, findings=tuple(findings), complete=False, jobs={})
     stage = 0
-    for step in STEPS:
+    shown: Node | None = None
+    for step in steps:
         if step.stage != stage and stops(findings):
-            return Resolved(node=node, facts=facts, findings=tuple(findings), complete=False, jobs={})
+            return Resolved(node=node, shown=shown, facts=facts, findings=tuple(findings), complete=False, jobs={})
         stage = step.stage
         if step.learn is not None:
             facts, more = step.learn(node, facts)
             findings += more
             if has_errors(more):
                 break
+        before = node
         node, more = step.run(node, facts)
         findings += more
+        if shown is None and has_errors(more):
+            shown = before
     complete = not has_errors(findings)
     decoded = {job.spec.key: job for job in Decoder(node, facts).jobs()} if complete else {}
-    return Resolved(node=node, facts=facts, findings=tuple(findings), complete=complete, jobs=decoded)
+    return Resolved(node=node, shown=shown, facts=facts, findings=tuple(findings), complete=complete, jobs=decoded)
 
 
 def _with_include(node: Node, facts: Facts) -> Node:
@@ -211,7 +236,7 @@ def finish(resolved: "Resolved | tuple[Diagnostic, ...]") -> Loaded:
         return Loaded(bundle=None, diagnostics=Diagnostics(resolved))
     diagnostics = Diagnostics(in_order(resolved.findings, resolved.facts.files))
     if not resolved.complete:
-        shown = document(resolved.node, resolved.facts)
+        shown = document(resolved.shown or resolved.node, resolved.facts)
         return Loaded(bundle=None, diagnostics=diagnostics, make_document=lambda: shown)
     decoded = resolved.jobs
     node, facts = resolved.node, resolved.facts
@@ -256,14 +281,13 @@ def make_bundle(resolved: Resolved, digests: Mapping[str, Any], digest: str, pro
             for kind, child in members(node, "resources").items()
             if kind != "jobs" and child.is_map and child.value
         },
-        artifacts=tuple(
-            name
-            for name, artifact in members(node, "artifacts").items()
-            if (build := artifact.get("build")) and build.value
-        ),
+        artifact_path=folders["artifact_path"].value,
+        artifacts=artifacts.declared(node),
         protected_jobs=protected,
         git_branch=merged_git.value if given_branch and merged_git is not None else None,
         fail_on_active_runs=active is not None and active.value is True,
+        scripts=tuple(members(node, "scripts")),
+        hooks=sections.deploy_hooks(node),
     )
 
 

@@ -103,7 +103,7 @@ def _production(node: Node, facts: Facts) -> Findings:
     root_path = lookup(target, ("workspace", "root_path")) if target is not None else None
     if root_path is None or not root_path.value:
         summary = f"set targets.{facts.target}.workspace.root_path, so that only one copy is deployed"
-        place = target.span if target is not None else SourceSpan(facts.root_file, 1, 1)
+        place = facts.target_span if facts.target_span is not None else SourceSpan(facts.root_file, 1, 1)
         jobs = members(node, "resources", "jobs")
         all_run_as = all(job.get("run_as") is not None for job in jobs.values()) and not facts.others.without_run_as
         path = ("targets", facts.target, "workspace", "root_path")

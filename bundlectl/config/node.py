@@ -25,6 +25,11 @@ def span_of(place: Place) -> SourceSpan:
     return SourceSpan(file, start.line + 1, start.column + 1, end.line + 1, last)
 
 
+def is_written(place: SourceSpan) -> bool:
+    """Whether a file says it: what the tool makes stands at line 0, or at the begin of a file without an end."""
+    return bool(place.file) and place.line > 0 and (place.end_line > 0 or (place.line, place.column) != (1, 1))
+
+
 class Keys(dict[str, SourceSpan]):
     """Where each key of a map is written. Holds places; reading gives spans. Copied with `copied`, not as a dict."""
 

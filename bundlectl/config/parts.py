@@ -6,26 +6,24 @@ changed file then costs one file, and a very large bundle is never in memory as 
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from bundlectl.base.dag import find_cycle
 from bundlectl.base.forked import run_beside, spare_processors
+from bundlectl.config.bundle_files import BundleFiles, OnePiece
 from bundlectl.config.code_files import CodeFiles
 from bundlectl.config.decode import DecodedJob
-from bundlectl.config.discovery import RootPlace, find_root, include_files
-from bundlectl.config.facts import Facts, Others, SourceFile
+from bundlectl.config.facts import Others, SourceFile
 from bundlectl.config.loader import Resolved, resolve
 from bundlectl.config.path_state import blobs_digest, build_digest, listing_digest, states
-from bundlectl.config.reading import has_errors, members, read_files
+from bundlectl.config.reading import members
 from bundlectl.config.records import Catalog, FileRecord, JobRecord, PartRecord, part_document, read_part, record
 from bundlectl.config.request import LoadRequest
 from bundlectl.config.tree_view import TreeView
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import SourceSpan, parse_path
-from bundlectl.schema.kinds import UNMANAGED_KINDS
 
 _PART = 250  # job files that are resolved together
 _WORTH_SHARING = 200  # fewer job files are done before a copy of this process has begun
@@ -45,10 +43,6 @@ class Assembled:
     spans: Mapping[str, Places] = field(default_factory=dict)  # of their fields, by key, when those jobs are few
 
 
-class _OnePiece(Exception):
-    """The bundle cannot be resolved in parts."""
-
-
 class _FrameGrew(Exception):
     """A file that was taken for a job file holds more than jobs."""
 
@@ -65,7 +59,7 @@ def resolve_in_parts(
     `git_moved`: commit, branch or remote are not those that `known` was made with.
     """
     try:
-        bundle = _Bundle(view, request)
+        bundle = BundleFiles(view, request)
         reusable = bundle.reusable(known, git_moved) if known is not None else {}
         frame_paths = set(bundle.frame_of(known) if known is not None and reusable else bundle.guess_frame())
         while True:
@@ -74,14 +68,14 @@ def resolve_in_parts(
             except _FrameGrew as grown:
                 frame_paths.add(grown.path)
                 reusable = {}
-    except _OnePiece:
+    except OnePiece:
         return None
 
 
 def resolve_jobs(view: TreeView, request: LoadRequest, catalog: Catalog, keys: Iterable[str]) -> dict[str, DecodedJob]:
     """Some jobs again, with the places of their fields; those that no longer resolve are left out."""
     try:
-        bundle = _Bundle(view, request)
+        bundle = BundleFiles(view, request)
         frame = bundle.frame_of(catalog)
         wanted = set(keys)
         files = {catalog.jobs[key].file for key in wanted if key in catalog.jobs}
@@ -89,97 +83,16 @@ def resolve_jobs(view: TreeView, request: LoadRequest, catalog: Catalog, keys: I
         kept = frozenset(key for source in sources for key in members(source.node, "resources", "jobs"))
         facts = bundle.facts(sources, Others(only=kept | wanted))
         resolved = resolve(facts, [])
-    except _OnePiece:
+    except OnePiece:
         return {}
     return {key: job for key, job in resolved.jobs.items() if key in wanted}
-
-
-class _Bundle:
-    """The files of a bundle in one tree. Raises _OnePiece when they cannot be told."""
-
-    def __init__(self, view: TreeView, request: LoadRequest) -> None:
-        self.view = view
-        self.request = request
-        place, _ = find_root(view, request)
-        if place is None:
-            raise _OnePiece
-        self.place: RootPlace = place
-        self._sources: dict[str, SourceFile] = {}
-        root = self.read([place.file])[0]
-        if root.node is None:
-            raise _OnePiece
-        files, found = include_files(view, place, root.node, request.limits.files)
-        if has_errors(found):
-            raise _OnePiece
-        self.files: tuple[str, ...] = (place.file, *files)
-        self.findings: list[Diagnostic] = found
-        self.code: CodeFiles | None = None  # found out with the first part
-        self._order = {path: number for number, path in enumerate(self.files)}
-        self.blobs = {path: view.entries[view.find(path).path].blob for path in self.files}
-
-    def read(self, paths: Sequence[str], *, keep: bool = True) -> list[SourceFile]:
-        """Files, read and shaped. Raises _OnePiece for one that cannot be read."""
-        missing = [path for path in paths if path not in self._sources]
-        allow = self.request.allow_unknown_fields
-        made = read_files(self.view, missing, self.request.limits, root_file=self.place.file, allow_unknown=allow)
-        if any(has_errors(source.findings) for source in made):
-            raise _OnePiece
-        found = {source.path: source for source in made}
-        if keep:
-            self._sources.update(found)
-        return [self._sources.get(path) or found[path] for path in paths]
-
-    def facts(self, sources: Sequence[SourceFile], others: Others) -> Facts:
-        """Facts for a part, its files in the order of the whole."""
-        order = self._order
-        return Facts(
-            request=self.request,
-            view=self.view,
-            revision=self.view.tree.revision,
-            root=self.place.root,
-            root_file=self.place.file,
-            files=self.files,
-            sources=tuple(sorted(sources, key=lambda source: order[source.path])),
-            others=others,
-            code=self.code,
-        )
-
-    def reusable(self, known: Catalog, git_moved: bool) -> dict[str, FileRecord]:
-        """Job files whose jobs are what they were; none when the frame changed."""
-        if (known.root, known.root_file) != (self.place.root, self.place.file):
-            return {}
-        old_frame = [path for path, file in known.files.items() if file.keys is None]
-        new_frame = self.frame_of(known)
-        if old_frame != new_frame or any(known.files[path].blob != self.blobs[path] for path in old_frame):
-            return {}
-        if git_moved and any(known.files[path].uses_git for path in old_frame):
-            return {}
-        return {
-            path: file
-            for path in self.files
-            if (file := known.files.get(path)) is not None
-            and file.keys is not None
-            and file.blob == self.blobs[path]
-            and not (git_moved and file.uses_git)
-        }
-
-    def frame_of(self, known: Catalog) -> list[str]:
-        """Files that were no job files when they were known."""
-        return [path for path in self.files if (file := known.files.get(path)) is not None and file.keys is None]
-
-    def guess_frame(self) -> list[str]:
-        """Files that look as if they held more than jobs. A wrong guess costs time, nothing else."""
-        self.view.prefetch(self.files)
-        kinds = "|".join(UNMANAGED_KINDS).encode()
-        more = re.compile(rb"^(?![ \t\r\n#])(?!resources[ \t]*:)|^[ \t]{1,8}(?:" + kinds + rb")[ \t]*:", re.MULTILINE)
-        return [path for path in self.files if path == self.place.file or more.search(self.view.read(path).strip())]
 
 
 class _Assembly:
     """One attempt with a given frame."""
 
     def __init__(
-        self, bundle: _Bundle, frame: set[str], known: Catalog | None, reusable: Mapping[str, FileRecord]
+        self, bundle: BundleFiles, frame: set[str], known: Catalog | None, reusable: Mapping[str, FileRecord]
     ) -> None:
         self._bundle = bundle
         self._frame = bundle.read([path for path in bundle.files if path in frame])
@@ -194,7 +107,7 @@ class _Assembly:
         self._few = True
 
     def run(self) -> Assembled:
-        """Raises _FrameGrew, _OnePiece."""
+        """Raises _FrameGrew, OnePiece."""
         bundle = self._bundle
         bare = self._resolve(self._frame, Others(only=frozenset()))
         code = bundle.code = bare.facts.code
@@ -229,15 +142,28 @@ class _Assembly:
         )
 
     def _resolve_all(self, todo: Sequence[str]) -> None:
-        """Job files in parts, shared out over the processors when there are many."""
-        copies = min(spare_processors(), _MOST_COPIES) if len(todo) >= _WORTH_SHARING else 0
-        size = min(_PART, -(-len(todo) // (copies + 1))) or 1
-        parts = [todo[at : at + size] for at in range(0, len(todo), size)]
+        """Job files in parts, shared out over the processors when there is much to do."""
+        copies = min(spare_processors(), _MOST_COPIES) if todo else 0
+        if len(todo) < _WORTH_SHARING:
+            self._share(self._few_files(todo, copies), copies)
+            return
+        size = min(_PART, -(-len(todo) // (copies + 1)))
+        self._share([partial(self._part, todo[at : at + size]) for at in range(0, len(todo), size)], copies)
+
+    def _few_files(self, todo: Sequence[str], copies: int) -> list[Callable[[], None]]:
+        """Large files in pieces; the others together, since a copy would not be worth it."""
+        cut = {path: self._bundle.pieces(path, 2 * (copies + 1)) for path in todo} if copies else {}
+        pieces = [partial(self._piece, path, text) for path, texts in cut.items() if len(texts) > 1 for text in texts]
+        rest = [path for path in todo if len(cut.get(path, ())) < 2]
+        return [*pieces, partial(self._part, rest)] if rest else list(pieces)
+
+    def _share(self, parts: Sequence[Callable[[], None]], copies: int) -> None:
+        """Works all parts out: in turn here and in copies of this process, if they are several."""
         shares = [parts[number :: copies + 1] for number in range(copies + 1)]
         running = [(share, run_beside(partial(self._encoded, share))) for share in shares[1:] if share]
         try:
             for part in shares[0]:
-                self._part(part)
+                part()
             while running:
                 share, beside = running[0]
                 answer = beside.result() if beside is not None else None
@@ -248,19 +174,19 @@ class _Assembly:
                 if beside is not None:
                     beside.stop()
 
-    def _encoded(self, parts: Sequence[Sequence[str]]) -> bytes:
+    def _encoded(self, parts: Sequence[Callable[[], None]]) -> bytes:
         """Some parts, worked out on their own: what a copy of this process answers."""
         self._files, self._jobs, self._findings, self._texts = {}, {}, {}, {}
         for part in parts:
-            self._part(part)
+            part()
         found = PartRecord(self._files, self._jobs, self._findings, self._texts)
         return json.dumps(part_document(found), separators=(",", ":")).encode("ascii")
 
-    def _join(self, parts: Sequence[Sequence[str]], answer: bytes | None) -> None:
+    def _join(self, parts: Sequence[Callable[[], None]], answer: bytes | None) -> None:
         """Takes over what a copy worked out; without an answer the work is done here, and says what is wrong."""
         if answer is None:
             for part in parts:
-                self._part(part)
+                part()
             return
         found = read_part(json.loads(answer))
         for path, file in found.files.items():
@@ -270,7 +196,7 @@ class _Assembly:
     def _resolve(self, sources: Sequence[SourceFile], others: Others) -> Resolved:
         resolved = resolve(self._bundle.facts(sources, others), [])
         if not resolved.complete:
-            raise _OnePiece
+            raise OnePiece
         return resolved
 
     def _keep_unaffected(self, known: Catalog, code: CodeFiles) -> None:
@@ -285,27 +211,38 @@ class _Assembly:
                 del self._reusable[job.file]
 
     def _take(self, path: str, file: FileRecord, jobs: Iterable[JobRecord], findings: tuple[Diagnostic, ...]) -> None:
+        before = self._files.get(path)  # a large file comes in pieces
+        if before is not None:
+            keys = (*(before.keys or ()), *(file.keys or ()))
+            file = FileRecord(file.blob, keys, before.uses_git or file.uses_git)
+            findings = tuple(dict.fromkeys((*self._findings[path], *findings)))
         self._files[path] = file
         self._findings[path] = findings
         for job in jobs:
             if job.key in self._jobs:
-                raise _OnePiece  # defined twice
+                raise OnePiece  # defined twice
             self._jobs[job.key] = job
 
     def _part(self, paths: Sequence[str]) -> None:
         """Reads and resolves some job files."""
-        sources = self._bundle.read(paths, keep=False)
+        self._jobs_of(self._bundle.read(paths, keep=False))
+
+    def _piece(self, path: str, text: bytes) -> None:
+        """Reads and resolves some jobs of a file."""
+        self._jobs_of([self._bundle.read_piece(path, text)])
+
+    def _jobs_of(self, sources: Sequence[SourceFile]) -> None:
         keys: dict[str, str] = {}
         for source in sources:
             if not _only_jobs(source):
                 raise _FrameGrew(source.path)
             for key in members(source.node, "resources", "jobs"):
                 if key in keys:
-                    raise _OnePiece
+                    raise OnePiece
                 keys[key] = source.path
         resolved = self._resolve([*self._frame, *sources], Others(only=frozenset(keys)))
         if resolved.jobs.keys() != keys.keys():
-            raise _OnePiece
+            raise OnePiece
         found: dict[str, list[Diagnostic]] = {source.path: [] for source in sources}
         for finding in resolved.findings:
             owner = self._owner(finding, found.keys(), keys)
@@ -339,21 +276,21 @@ class _Assembly:
         return None
 
     def _check_whole(self, frame: Resolved) -> None:
-        """What concerns several jobs. Raises _OnePiece for anything that a load in one piece would report."""
+        """What concerns several jobs. Raises OnePiece for anything that a load in one piece would report."""
         own = {key: (job.refers_to, job.spec.meta.renamed_from) for key, job in frame.jobs.items()}
         if not own.keys().isdisjoint(self._jobs):
-            raise _OnePiece
+            raise OnePiece
         every = {key: (job.refers_to, job.renamed_from) for key, job in self._jobs.items()} | own
         edges: dict[str, set[str]] = {}
         for key, (refers_to, renamed_from) in every.items():
             if renamed_from is not None and renamed_from in every:
-                raise _OnePiece
+                raise OnePiece
             for target, name in refers_to:
                 if target not in every or name not in _DEPLOYED_FIELDS:
-                    raise _OnePiece
+                    raise OnePiece
                 edges.setdefault(key, set()).add(target)
         if edges and find_cycle(edges) is not None:
-            raise _OnePiece
+            raise OnePiece
 
     def _catalog(self, frame: Resolved, code: CodeFiles) -> Catalog:
         view, bundle = self._bundle.view, self._bundle

@@ -75,6 +75,17 @@ def permissions(node: Node, facts: Facts) -> Outcome:
     return with_jobs(node, changed), found
 
 
+def ordered(node: Node, facts: Facts) -> Node:
+    """Jobs whose lists changed since `permissions` put them in order: one entry each, and the deployer among them."""
+    deployer = _deployer(facts.request.user)
+    changed = {}
+    for key, job in members(node, "resources", "jobs").items():
+        own = job.get("permissions")
+        if own is not None and isinstance(own.value, list) and own.value:
+            changed[key] = job.with_member("permissions", Node(_owned(_highest(own.value), deployer), own.span))
+    return with_jobs(node, changed)
+
+
 def _deployer(user: str) -> _Principal:
     return ("service_principal_name" if is_service_principal(user) else "user_name", user)
 

@@ -39,17 +39,29 @@ def read_files(
             summary = f"bundle files are larger than {size_text(limits.bundle_bytes)} in all"
             files.append(SourceFile(path, blob, None, (error("BND121", summary, SourceSpan(path, 1, 1)),)))
             break
-        node, found = top_level_map(read_yaml(data, path, limits), path, root=path == root_file)
-        if node is not None:
-            node, more = shape(node, part="file", allow_unknown_fields=allow_unknown)
-            found = [*found, *more]
-            if path != root_file:
-                node, more = _as_included(path, node)
-                found.extend(more)
-        uses_git = b"bundle.git" in data or b"bundle.$" in data
-        doubles = b"/Workspace${workspace." in data or b"/Workspace/${workspace." in data
-        files.append(SourceFile(path, blob, node, tuple(found), uses_git, doubles))
+        if view.is_lfs_pointer(real):
+            hint = "Git LFS content is not fetched when a file is read"
+            found = [error("BND288", f'"{path}" is a Git LFS pointer', SourceSpan(path, 1, 1), hint=hint)]
+            files.append(SourceFile(path, blob, None, tuple(found)))
+            continue
+        files.append(read_text(data, path, blob, limits, root=path == root_file, allow_unknown=allow_unknown))
     return files
+
+
+def read_text(
+    data: bytes, path: str, blob: str, limits: Limits, *, root: bool = False, allow_unknown: bool
+) -> SourceFile:
+    """The text of a bundle file, or of a piece of one, read and shaped. `root`: it is the root file."""
+    node, found = top_level_map(read_yaml(data, path, limits), path, root=root)
+    if node is not None:
+        node, more = shape(node, part="file", allow_unknown_fields=allow_unknown)
+        found = [*found, *more]
+        if not root:
+            node, more = _as_included(path, node)
+            found.extend(more)
+    uses_git = b"bundle.git" in data or b"bundle.$" in data
+    doubles = b"/Workspace${workspace." in data or b"/Workspace/${workspace." in data
+    return SourceFile(path, blob, node, tuple(found), uses_git, doubles)
 
 
 def _as_included(path: str, node: Node) -> tuple[Node, list[Diagnostic]]:

@@ -31,7 +31,7 @@ class JobRecord(NamedTuple):
     protected: bool
     refers_to: tuple[tuple[str, str], ...]
     names: tuple[str, ...]
-    local_library: bool
+    uses_artifacts: bool
     has_run_as: bool
     span: SourceSpan
     code_paths: tuple[str, ...]
@@ -39,7 +39,9 @@ class JobRecord(NamedTuple):
     @property
     def meta(self) -> JobDigest:
         """What a plan asks of every job."""
-        return JobDigest(self.digest, self.uses_code, self.depends_on, self.renamed_from, self.pause)
+        return JobDigest(
+            self.digest, self.uses_code, self.depends_on, self.renamed_from, self.pause, self.uses_artifacts
+        )
 
 
 def record(job: DecodedJob, file: str) -> JobRecord:
@@ -57,7 +59,7 @@ def record(job: DecodedJob, file: str) -> JobRecord:
         protected=job.protected,
         refers_to=job.refers_to,
         names=job.names,
-        local_library=job.local_library,
+        uses_artifacts=job.uses_artifacts,
         has_run_as=job.has_run_as,
         span=job.spec.span or SourceSpan(file, 1, 1),
         code_paths=job.spec.code_paths,
@@ -174,7 +176,7 @@ def read_part(document: Mapping[str, Any]) -> PartRecord:
 
 
 def _job_row(job: JobRecord, files: Mapping[str, int], names: Mapping[str, int]) -> list[Any]:
-    flags = job.uses_code | job.protected << 1 | job.local_library << 2 | job.has_run_as << 3
+    flags = job.uses_code | job.protected << 1 | job.uses_artifacts << 2 | job.has_run_as << 3
     row: list[Any] = [
         job.key,
         files[job.file],

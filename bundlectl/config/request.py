@@ -34,6 +34,34 @@ class Limits(NamedTuple):
 DEFAULT_LIMITS = Limits()
 
 
+class PythonCall(NamedTuple):
+    """One phase of the Python functions of a bundle: what they are given, and where their code is."""
+
+    phase: str  # load_resources or apply_mutators
+    configuration: Mapping[str, Any]  # the whole of it, plain
+    root: str  # bundle root: where they run
+    below: str  # folder of the tree whose files they see: the sync root
+    venv_path: str | None
+
+
+class PythonAnswer(NamedTuple):
+    """How a phase ended, and what it wrote. A file that it did not write is None."""
+
+    code: int
+    output: bytes | None = None
+    diagnostics: bytes | None = None
+    locations: bytes | None = None
+    stderr: str = ""  # the end of it
+    folder: str = ""  # absolute path of the folder that the top of the tree was exported to
+    fault: str | None = None  # why nothing ran, or why it was ended
+    hint: str | None = None
+    no_venv: bool = False  # the fault is that of `venv_path`
+
+
+# Runs a phase. Given by the invoker's side when Python code of the tree may run; the loader starts nothing itself.
+RunPython = Callable[[PythonCall], PythonAnswer]
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoadRequest:
     """What the invoker says. Part of the cache's key."""
@@ -56,6 +84,9 @@ class LoadRequest:
     allow_unknown_fields: bool = False
     top: str = ""  # absolute path of the top of the tree, for artifact paths in the document; not part of the key
     limits: Limits = DEFAULT_LIMITS
+    lookups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # kind -> name -> id
+    hooks_allowed: bool = False  # the hooks around a deploy may run: nothing to warn of
+    python: RunPython | None = None  # None: the code of the bundle's `python` section may not run; not part of the key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import FieldPath, path_text
 
 _MOST_IN_ONE_TEXT = 5  # findings about the same text
+_MOST_NAMED = 10  # references in one finding
 PREFIXES = frozenset({"bundle", "workspace", "variables", "var"})
 _LATER = frozenset({"resources", "artifacts"})
 _TOP_LEVEL = frozenset(
@@ -48,7 +49,8 @@ class Resolver(Substitution):
 
     def __init__(self, root: Node, limits: Limits) -> None:
         super().__init__(limits)
-        self.found: Findings = []
+        self.found: Findings = []  # references that do not hold
+        self.remarks: Findings = []  # what is odd and holds
         self._root = root
         self._memo: dict[tuple[str | int, ...], Node | None] = {}
         self._chain: list[tuple[Reference, Node]] = []
@@ -56,6 +58,11 @@ class Resolver(Substitution):
         self._start_node: Node | None = None
         self._cycles: dict[frozenset[str], tuple[str, str, tuple[Node, ...]]] = {}
         self._seen: set[tuple[str, str, object]] = set()
+
+    @property
+    def start(self) -> tuple[FieldPath, Node]:
+        """The text that was last begun with, and its place."""
+        return self._start, self._start_node if self._start_node is not None else self._root
 
     def text_or_tree(self, node: Node, path: FieldPath) -> Node:
         """A tree with its references replaced. Raises TooLarge."""
@@ -176,36 +183,46 @@ class Resolver(Substitution):
             self._seen.add(key)
             self.found.append(error(fault.code, fault.summary, span, path=path, detail=fault.detail, hint=fault.hint))
 
+    def respelled(self, text: str, reference: Reference, node: Node, path: FieldPath) -> None:
+        span = place_in(node, reference.start, reference.end - reference.start)
+        summary = f'this number becomes the text "{text}": {reference.text}'
+        hint = "quote the value of the variable to keep it as it is written"
+        key = ("BND207", summary, span)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.remarks.append(warning("BND207", summary, span, path=path, hint=hint))
+
 
 def resolve_frame(node: Node, facts: Facts) -> Outcome:
     """References outside `resources`, in rounds until nothing changes."""
     found: Findings = []
-    pending: list[Reference] = []
-    for _ in range(ROUNDS):
+    remarks: Findings = []
+    resolver = Resolver(node, facts.request.limits)
+    for number in range(1, ROUNDS + 1):
         resolver = Resolver(node, facts.request.limits)
         try:
             value = {key: _frame_part(resolver, key, child) for key, child in node.value.items()}
-        except TooLarge:
-            return node, [*found, _too_large(node)]
+        except TooLarge as fault:
+            return node, [*found, _too_large(fault, number, resolver, *resolver.start)]
         found.extend(resolver.found)
         found.extend(resolver.cycles())
         if found:
             return node, found
-        pending = resolver.changed
-        if not pending:
-            return node, found
+        remarks += resolver.remarks  # a text is put together in one round only
+        if not resolver.changed:
+            return node, remarks
         node = node.with_value(value)
-    names = ", ".join(dict.fromkeys(reference.text for reference in pending[:10]))
-    span = node.key_span("variables")
-    found.append(error("BND242", f"references too deep after {ROUNDS} rounds: {names}", span, path=("variables",)))
-    return node, found
+    return node, [*found, _too_large(TooLarge(deep=True), ROUNDS, resolver, *resolver.start)]
 
 
-def _too_large(node: Node) -> Diagnostic:
-    hint = "a variable refers to others that double each time"
-    return error(
-        "BND242", "the resolved bundle is too large", node.key_span("variables"), path=("variables",), hint=hint
-    )
+def _too_large(fault: TooLarge, rounds: int, resolver: Resolver, path: FieldPath, at: Node) -> Diagnostic:
+    """What grows without end: text that doubles, or maps that hold each other."""
+    if not fault.deep:
+        hint = "a variable refers to others that double each time"
+        return error("BND242", "the resolved bundle is too large", at.span, path=path, hint=hint)
+    names = ", ".join(list(dict.fromkeys(reference.text for reference in resolver.changed))[:_MOST_NAMED])
+    summary = f"references too deep after {rounds} rounds: {names}"
+    return error("BND242", summary, at.span, path=path, hint="variables hold each other: give one a value of its own")
 
 
 def _frame_part(resolver: Resolver, key: str, child: Node) -> Node:
@@ -246,11 +263,12 @@ def resolve_resources(node: Node, facts: Facts) -> Outcome:
         for key, item in child.value.items():
             try:
                 items[key] = _item(resolver, item, (*path, key), found)
-            except TooLarge:
-                return node, [*found, _too_large(node)]
+            except TooLarge as fault:
+                return node, [*found, _too_large(fault, ROUNDS, resolver, (*path, key), item)]
         kinds[kind] = child.with_value(items)
     found.extend(resolver.found)
     found.extend(resolver.cycles())
+    found.extend(resolver.remarks)
     return node.with_member("resources", resources.with_value(kinds)), found
 
 
@@ -264,9 +282,7 @@ def _item(resolver: Resolver, item: Node, path: FieldPath, found: Findings) -> N
         if item is before or not resolver.open:
             break
     else:
-        names = ", ".join(dict.fromkeys(reference.text for reference in resolver.changed[-10:]))
-        summary = f"references too deep after {ROUNDS} rounds: {names}"
-        found.append(error("BND242", summary, item.span, path=path))
+        found.append(_too_large(TooLarge(deep=True), ROUNDS, resolver, path, item))
     if path[1] == "jobs":
         for at, text in resolver.literal:
             found.extend(_literal_in(text, at))

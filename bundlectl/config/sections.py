@@ -9,7 +9,7 @@ from bundlectl import __version__
 from bundlectl.config.facts import Facts, Findings, Outcome
 from bundlectl.config.findings import error, note, warning
 from bundlectl.config.interpolation import references
-from bundlectl.config.node import Node, plain
+from bundlectl.config.node import Node
 from bundlectl.config.reading import members, resource_keys
 from bundlectl.config.targets import bad_name
 from bundlectl.model.location import FieldPath, SourceSpan
@@ -35,8 +35,8 @@ CONNECTION_FIELDS = frozenset(
 _CONSTRAINT = re.compile(r"(?:>=|<=|>|<|=|!=|~>|~|\^)?\s*v?[0-9]+(?:\.[0-9x*]+){0,2}(?:-[0-9A-Za-z.-]+)?")
 _REQUIREMENT = re.compile(r"(>=|<=|==|!=|~=|>|<)\s*([0-9]+(?:\.[0-9]+)*)(\.\*)?")
 _LONGEST_CONSTRAINT = 200
-_NEVER_RUN = ("preinit", "postinit")
-_DEPLOY_HOOKS = ("prebuild", "postbuild", "predeploy", "postdeploy")
+NEVER_RUN = ("preinit", "postinit")
+DEPLOY_HOOKS = ("prebuild", "postbuild", "predeploy", "postdeploy")
 
 
 def keys(node: Node, facts: Facts) -> Outcome:
@@ -147,7 +147,7 @@ def connection(node: Node, facts: Facts) -> Outcome:
 
 
 def scripts(node: Node, facts: Facts) -> Outcome:
-    """Scripts have content without references; hooks are not run by this version."""
+    """Scripts have content without references, and an environment of values that are known; hooks may run or not."""
     found: Findings = []
     for name, script in members(node, "scripts").items():
         path = ("scripts", name)
@@ -165,56 +165,47 @@ def scripts(node: Node, facts: Facts) -> Outcome:
                     summary = f"{reference.text} is not allowed here"
                     hint = "env may use bundle, workspace and var"
                     found.append(error("BND247", summary, value.span, path=(*path, "env", variable), hint=hint))
-    holder = members(node, "experimental").get("scripts")
-    for hook in members(holder):
-        if hook in (*_NEVER_RUN, *_DEPLOY_HOOKS) and holder is not None:
-            why = "reading a bundle runs nothing" if hook in _NEVER_RUN else "this version runs no scripts of a bundle"
-            found.append(
-                warning(
-                    "BND299",
-                    f"hook {hook} is not run: {why}",
-                    holder.key_span(hook),
-                    path=("experimental", "scripts", hook),
-                )
-            )
-    return node, found
+    return node, [*found, *_hooks(node, facts)]
 
 
-def python(node: Node, facts: Facts) -> Outcome:
-    """Resources made by Python are not loaded by this version."""
+def _hooks(node: Node, facts: Facts) -> Findings:
+    """Hooks that are not run: two never are, the others only when the invoker allows it."""
     found: Findings = []
-    ours = node.get("python")
-    old = members(node, "experimental").get("python")
-    both = ours is not None and old is not None and ours.value is not None and old.value is not None
-    if both and ours is not None and old is not None and plain(ours) != plain(old):
-        summary = "python and experimental.python differ; give one"
-        found.append(error("BND294", summary, ours.span, old.span, path=("python",)))
-        return node, found
-    section = ours if ours is not None else old
-    if section is None or not section.is_map:
-        return node, found
-    if all((item := section.get(name)) is None or not item.value for name in ("resources", "mutators")):
-        return node, found
-    span = node.key_span("python") if ours is not None else old.span if old is not None else section.span
-    hint = "jobs that Python would add or change are missing here; write them as YAML to deploy them with bundlectl"
-    found.append(warning("BND295", "python resources are not loaded", span, path=("python",), hint=hint))
-    if ours is not None:
-        experimental = node.get("experimental")
-        holder = experimental if experimental is not None and experimental.is_map else Node({}, ours.span)
-        node = node.with_member("experimental", holder.with_member("python", ours))
-    return node, found
+    holder = members(node, "experimental").get("scripts")
+    for hook, child in members(holder).items():
+        if holder is None or child.value in (None, ""):
+            continue
+        path = ("experimental", "scripts", hook)
+        if hook in NEVER_RUN:
+            summary = f"hook {hook} is never run: reading a bundle runs nothing"
+            hint = f"make it a script and run it by name, or rename it to {DEPLOY_HOOKS[0]}, which runs during a deploy"
+            found.append(warning("BND299", summary, holder.key_span(hook), path=path, hint=hint))
+        elif hook in DEPLOY_HOOKS and not facts.request.hooks_allowed:
+            summary = f"hook {hook} is not run: it is code of the tree, and nobody allowed it"
+            hint = "--allow scripts runs it during a deploy; give it for a tree that you trust"
+            found.append(warning("BND299", summary, holder.key_span(hook), path=path, hint=hint))
+    return found
+
+
+def deploy_hooks(node: Node) -> dict[str, str]:
+    """The commands to run around a deploy, by hook, in the order in which they run."""
+    given = members(node, "experimental", "scripts")
+    return {name: given[name].value for name in DEPLOY_HOOKS if name in given and given[name].value}
 
 
 def experimental(node: Node, facts: Facts) -> Outcome:
-    """Switches of the other tool that change nothing here."""
+    """Switches of the other tool that change nothing here, and one that only changes how paths are printed."""
     found: Findings = []
     holder = node.get("experimental")
     for name, child in members(holder).items():
         if isinstance(child.value, bool) and child.value and holder is not None:
             path = ("experimental", name)
-            if name == "immutable_folder" and members(node, "workspace").get("file_path") is not None:
-                summary = "workspace.file_path cannot be set with experimental.immutable_folder"
-                found.append(error("BND278", summary, members(node, "workspace")["file_path"].span, path=path))
+            if name == "immutable_folder":
+                own = members(node, "workspace").get("file_path")
+                if own is not None and own.value:
+                    summary = "workspace.file_path cannot be set with experimental.immutable_folder"
+                    hint = "remove one of them: code is deployed as immutable snapshots anyway"
+                    found.append(error("BND278", summary, own.span, path=("workspace", "file_path"), hint=hint))
             else:
                 found.append(note("BND299", f"experimental.{name} has no effect", holder.key_span(name), path=path))
     return node, found

@@ -10,7 +10,7 @@ from bundlectl.config.findings import error, note
 from bundlectl.config.modes import DEVELOPMENT, PRODUCTION, mode_of
 from bundlectl.config.node import Node, lookup, plain
 from bundlectl.config.reading import members
-from bundlectl.model.bundle import Target
+from bundlectl.model.bundle import DEFAULT_SNAPSHOT_LIMIT, Target
 
 LOCAL, DATABRICKS = "local", "databricks"
 # Read and recorded, and not acted on by this version.
@@ -19,7 +19,7 @@ _NOT_YET = {
     "promotion": "promotion is not part of this version",
     "policy_ref": "policies are not evaluated by this version",
 }
-_STATE_NOT_YET = ("form", "require_signed", "strict_lease")
+_STATE_NOT_YET = ("require_signed",)
 
 
 def _text(node: Node | None) -> str | None:
@@ -44,8 +44,9 @@ def target(node: Node, facts: Facts) -> Target:
     kind = backend_kind(node, facts)
     backend = own.get("backend")
     options: dict[str, Any] = plain(backend) if backend is not None and backend.is_map else {}
-    protect = own.get("protect")
-    remote = lookup(node, ("bundlectl", "state", "remote"))
+    protect, limit = own.get("protect"), own.get("snapshot_limit")
+    state = {name: lookup(node, ("bundlectl", "state", name)) for name in ("remote", "form", "strict_lease")}
+    strict = state["strict_lease"]
     in_place = mode == DEVELOPMENT and kind != LOCAL
     return Target(
         name=facts.target,
@@ -55,9 +56,12 @@ def target(node: Node, facts: Facts) -> Target:
         backend_options={name: value for name, value in options.items() if name != "kind" and value is not None},
         host=_text(members(node, "workspace").get("host")),
         code=_text(own.get("code")) or ("in_place" if in_place else "snapshot"),
-        state_remote=_text(remote),
+        state_remote=_text(state["remote"]),
+        state_form=_text(state["form"]) or "auto",
+        strict_lease=strict is not None and strict.value is True,
         retention=_text(own.get("retention")) or "30d",
         default=facts.default_target,
+        snapshot_limit=limit.value if limit is not None and isinstance(limit.value, int) else DEFAULT_SNAPSHOT_LIMIT,
     )
 
 

@@ -129,9 +129,9 @@ def _tables_of(entry: Entry) -> Iterator[Table]:
             yield from _tables_of(part)
 
 
-def is_key(entry: Entry) -> bool:
-    """A field that names its map, so that an empty text is as good as none."""
-    return entry.limits is not None and entry.limits.pattern is not None
+def is_key(name: str, entry: Entry) -> bool:
+    """A field that names its map, so that an empty text is as good as none. Lists are merged by some of them."""
+    return name.endswith("_key") or (entry.limits is not None and entry.limits.pattern is not None)
 
 
 def one_of_finding(node: Node, table: Table) -> tuple[Said, list[str]] | None:

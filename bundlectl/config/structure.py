@@ -41,12 +41,12 @@ def shape(node: Node, *, part: str, allow_unknown_fields: bool, at: FieldPath = 
     """The tree with every value coerced and unknown fields dropped, and all findings, in the order of the tree.
 
     `part`: "file" for one bundle file before merging; "resolved" for the whole after interpolation, which also checks
-    required fields, choices and ranges; "job" for one resolved job, whose path is `at`. A tree without changes is
-    returned as it is.
+    required fields, choices and ranges; "job" for one resolved job, whose path is `at`; "values" for the same without
+    those checks. A tree without changes is returned as it is.
     """
     registry = _registry()
-    walk = _Walk(registry, resolved=part != "file", allow_unknown=allow_unknown_fields)
-    table = {"file": registry.file, "resolved": registry.file, "job": registry.job}[part]
+    walk = _Walk(registry, resolved=part in ("resolved", "job"), allow_unknown=allow_unknown_fields)
+    table = registry.file if part in ("file", "resolved") else registry.job
     place = Root(at, node)
     if node.value is None:
         return node, []
@@ -64,6 +64,11 @@ def job_fields() -> frozenset[str]:
 def job_table() -> Table:
     """The fields of a job."""
     return _registry().job
+
+
+def file_table() -> Table:
+    """The fields of a bundle."""
+    return _registry().file
 
 
 class _Registry(NamedTuple):
@@ -268,7 +273,7 @@ class _Walk:
         value = node.value
         for name in table.required:
             child = value.get(name)
-            if child is None or child.value is None or (child.value == "" and is_key(table.fields[name])):
+            if child is None or child.value is None or (child.value == "" and is_key(name, table.fields[name])):
                 span = node.key_span(name) if child is not None else key_span(place)
                 said = Said("BND205", Severity.PLAN_ERROR, f'required field "{name}" is not set')
                 self.findings.append(diagnostic(said, (*path_of(place), name), span))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from bundlectl.model.artifact import ArtifactPattern, ArtifactSpec
 from bundlectl.model.bundle import Bundle, Target, Variable
 from bundlectl.model.diagnostic import Diagnostic, Related, Severity
 from bundlectl.model.job import JobDigest
@@ -47,6 +48,12 @@ def read_finding(row: Sequence[Any]) -> Diagnostic:
     )
 
 
+def _read_artifact(row: Sequence[Any]) -> ArtifactSpec:
+    name, kind, folder, build, executable, files, dynamic_version, span = row
+    patterns = tuple(ArtifactPattern(source, SourceSpan(*place)) for source, place in files)
+    return ArtifactSpec(name, kind, folder, build, executable, patterns, dynamic_version, SourceSpan(*span))
+
+
 class Summary(NamedTuple):
     """What a plan without changes asks for."""
 
@@ -67,8 +74,8 @@ def summary_document(summary: Summary) -> dict[str, Any]:
     digests = []
     for number, (key, meta) in enumerate(bundle.jobs.items()):
         digests.append(meta.digest.removeprefix(_DIGEST_PREFIX))
-        if meta[1:] != (True, (), None, "git"):
-            odd[number] = [meta.uses_code, list(meta.depends_on), meta.renamed_from, meta.pause]
+        if meta[1:] != (True, (), None, "git", False):
+            odd[number] = [meta.uses_code, list(meta.depends_on), meta.renamed_from, meta.pause, meta.uses_artifacts]
         del key
     return {
         "bundle": {**fields, "unmanaged": dict(bundle.unmanaged)},
@@ -93,12 +100,14 @@ def read_summary(document: Mapping[str, Any]) -> Summary:
         key: make(JobDigest, _DIGEST_PREFIX + text[at : at + 64], True)
         for key, at in zip(keys, range(0, len(text), 64), strict=True)
     }
-    for number, (uses_code, depends_on, renamed_from, pause) in document["odd"].items():
+    for number, (uses_code, depends_on, renamed_from, pause, uses_artifacts) in document["odd"].items():
         key = keys[int(number)]
-        jobs[key] = JobDigest(jobs[key].digest, uses_code, tuple(depends_on), renamed_from, pause)
+        digest = jobs[key].digest
+        jobs[key] = JobDigest(digest, uses_code, tuple(depends_on), renamed_from, pause, uses_artifacts)
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in document["bundle"].items()
     }
+    fields["artifacts"] = tuple(map(_read_artifact, fields["artifacts"]))
     bundle = Bundle(
         jobs=jobs,
         target=Target(**document["target"]),

@@ -4,7 +4,6 @@ Called by config.loader.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from bundlectl.base.suggest import nearest
@@ -17,9 +16,9 @@ from bundlectl.config.reading import members
 from bundlectl.model.location import SourceSpan
 
 DEFAULT_TARGET = "default"
-_MERGED = ("bundle", "workspace", "artifacts", "resources", "sync", "permissions", "presets", "bundlectl")
+MERGED = ("bundle", "workspace", "artifacts", "resources", "sync", "permissions", "presets", "bundlectl")
 # Maps with exactly these keys define a variable anew; any other map is a value.
-_FULL_FORMS = (
+FULL_FORMS = (
     {"default"},
     {"lookup"},
     {"default", "type"},
@@ -102,7 +101,14 @@ def choose(node: Node, facts: Facts) -> tuple[Facts, Findings]:
         found.append(error("BND220", summary, detail=did_you_mean(nearest(name, names))))
         return facts, found
     chosen = targets[name]
-    return replace(facts, target=name, target_node=chosen, target_names=names, default_target=name == default), found
+    return replace(
+        facts,
+        target=name,
+        target_node=chosen,
+        target_span=node.value["targets"].key_span(name),
+        target_names=names,
+        default_target=name == default,
+    ), found
 
 
 def _is_default(target: Node) -> bool:
@@ -158,7 +164,7 @@ def apply(node: Node, facts: Facts) -> Outcome:
     if resources is not None and resources.is_map:
         node = node.with_member("resources", _own_jobs(resources, facts))
     if chosen is not None and chosen.is_map:
-        for name in _MERGED:
+        for name in MERGED:
             child = chosen.get(name)
             if child is not None:
                 if name == "resources":
@@ -177,7 +183,7 @@ def apply(node: Node, facts: Facts) -> Outcome:
         if git is not None and git.is_map:
             for name, child in git.value.items():
                 node = set_at(node, ("bundle", "git", name), child, git.key_span(name))
-        node = _variables(node, members(chosen, "variables"), facts.target, found)
+        node = _variables(node, chosen, facts.target, found)
     place = chosen.span if chosen is not None else SourceSpan(facts.root_file, 1, 1)
     for name in ("target", "environment"):
         node = set_at(node, ("bundle", name), Node(facts.target, place))
@@ -198,7 +204,8 @@ def _own_jobs(resources: Node, facts: Facts) -> Node:
     return resources.with_member("jobs", jobs.with_value(kept))
 
 
-def _variables(node: Node, overrides: Mapping[str, Node], target: str, found: Findings) -> Node:
+def _variables(node: Node, chosen: Node, target: str, found: Findings) -> Node:
+    overrides = members(chosen, "variables")
     if not overrides:
         return node
     defined = dict(members(node, "variables"))
@@ -209,7 +216,8 @@ def _variables(node: Node, overrides: Mapping[str, Node], target: str, found: Fi
             path = ("targets", target, "variables", name)
             summary = f'variable "{name}" is not defined'
             hint = None if near else f'define it under "variables", as {name}: {{default: ...}}'
-            found.append(error("BND230", summary, given.span, path=path, detail=near, hint=hint))
+            span = chosen.value["variables"].key_span(name)
+            found.append(error("BND230", summary, span, path=path, detail=near, hint=hint))
             continue
         defined[name] = _overridden(definition, given)
     holder = node.get("variables")
@@ -219,7 +227,7 @@ def _variables(node: Node, overrides: Mapping[str, Node], target: str, found: Fi
 
 
 def _overridden(definition: Node, given: Node) -> Node:
-    full = isinstance(given.value, dict) and set(given.value) in _FULL_FORMS
+    full = isinstance(given.value, dict) and set(given.value) in FULL_FORMS
     if not full:
         return definition.without("lookup").with_member("default", given, given.span)
     for name, child in given.value.items():

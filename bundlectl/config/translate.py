@@ -18,9 +18,9 @@ from bundlectl.config.findings import did_you_mean, error, plan_error
 from bundlectl.config.job_paths import DEPENDENCY, DIRECTORY, LIBRARY, NOTEBOOK, REQUIREMENTS, PathUse, map_paths
 from bundlectl.config.jobs import each_job
 from bundlectl.config.node import Node
-from bundlectl.config.reading import members
 from bundlectl.config.sync import check, is_device_name, rules
 from bundlectl.config.tree_view import NOTEBOOK_EXTENSIONS, below, folder_of, join, leaves, relative_to
+from bundlectl.config.workspace import code_folder
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import path_text
 
@@ -104,9 +104,8 @@ def learn_code(node: Node, facts: Facts) -> tuple[Facts, Findings]:
 def translate(node: Node, facts: Facts) -> Outcome:
     """Paths of jobs as workspace paths, each checked."""
     found: Findings = []
-    file_path = members(node, "workspace")["file_path"].value
     assert facts.code is not None
-    translator = _Translator(facts, Code(facts.code, file_path), found)
+    translator = _Translator(facts, Code(facts.code, code_folder(node)), found)
 
     def change(key: str, job: Node) -> Node:
         return map_paths(job, ("resources", "jobs", key), lambda use: translator.visit(use, job))
@@ -205,6 +204,8 @@ class _Translator:
     def _wrong_kind(self, path: str, real: str, kind: str) -> Diagnostic | None:
         if kind == NOTEBOOK and not self._view.is_notebook(real):
             hint = 'make its first line "# Databricks notebook source" (// in Scala, -- in SQL)'
+            if real.lower().endswith(".ipynb"):
+                hint = "save it with Jupyter, in format 4 or later"
             return error("BND281", f'"{path}" is a file, not a notebook', hint=hint)
         if kind == job_paths.FILE and self._view.is_notebook(real):
             return error(
@@ -215,9 +216,10 @@ class _Translator:
     def _missing(self, path: str, what: str) -> Diagnostic:
         similar = self._view.similar(path)
         if similar is not None:
-            other = "by case" if similar.lower() == path.lower() else "in its Unicode form"
-            summary = f'the file is named "{similar}"'
-            return error("BND287", summary, detail=f'"{path}" differs {other}')
+            if similar.lower() == path.lower():
+                return error("BND287", f'the file is named "{similar}"', detail=f'"{path}" differs by case')
+            detail = f'the file is named "{similar}", with accents as signs of their own or the other way'
+            return error("BND287", "the file name has another Unicode form", detail=detail)
         view = self._view
         if not view.tree.revision.working_tree and view.tree.exists_in_working_tree(path):
             summary = f'"{path}" exists in the working tree but not in {view.tree.label}'

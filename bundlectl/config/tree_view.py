@@ -4,6 +4,7 @@ Called by the loading steps. Asks the SourceTree for its listing once and for co
 """
 
 import functools
+import json
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ _NOTEBOOK_HEADS = {
     ".scala": b"// Databricks notebook source",
     ".sql": b"-- Databricks notebook source",
 }
+_OLDEST_JUPYTER = 4  # nbformat
 NOTEBOOK_EXTENSIONS = (".py", ".r", ".scala", ".sql", ".ipynb")
 
 
@@ -158,9 +160,21 @@ class TreeView:
         """Whether a file is a notebook: by its first line, or by being one of Jupyter's."""
         extension = posixpath.splitext(path)[1].lower()
         if extension == ".ipynb":
-            return True
+            return _is_jupyter(self.read(path))
         head = _NOTEBOOK_HEADS.get(extension)
         return head is not None and self.read(path).split(b"\n", 1)[0].removesuffix(b"\r") == head
+
+
+def _is_jupyter(data: bytes) -> bool:
+    """Whether a file is a notebook of Jupyter's, of format 4 or later."""
+    try:
+        notebook = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(notebook, dict) or "cells" not in notebook or "metadata" not in notebook:
+        return False
+    form = notebook.get("nbformat")
+    return isinstance(form, int) and form >= _OLDEST_JUPYTER
 
 
 def _fold(path: str) -> str:

@@ -3,11 +3,12 @@
 Listed in config.rules.RULES; each rule takes one JobView and yields its findings.
 """
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
-from bundlectl.base import quartz
+from bundlectl.base import quartz, zones
+from bundlectl.base.fire_times import next_fire
 from bundlectl.base.suggest import nearest
 from bundlectl.config.interpolation import place_in
 from bundlectl.config.job_view import JobView, elements, finding, member, resolved_text
@@ -56,8 +57,8 @@ _JAVA_NAMES: Mapping[str, str] = {
     "NST": "Pacific/Auckland",
     "PST": "America/Los_Angeles",
 }
-_FIXED_OFFSET = r"GMT[+-]([01]?[0-9]|2[0-3])(:?[0-5][0-9])?"
 _ETC_OFFSET = r"Etc/GMT[+-][0-9]{1,2}"
+_BEFORE_ALL = datetime(1969, 12, 31, tzinfo=UTC)  # no expression names an earlier year
 
 
 def cron_holds(job: JobView) -> Iterator[Diagnostic]:
@@ -71,7 +72,7 @@ def cron_holds(job: JobView) -> Iterator[Diagnostic]:
         except quartz.QuartzError as error:
             yield _cron_fault(text, error, node, path)
             continue
-        if fields.has_no_day:
+        if next_fire(fields, _BEFORE_ALL, UTC) is None:
             yield finding("BND266", WARNING, "this schedule never fires", path, node.span)
         elif fields.fires_every_second:
             hint = 'to fire once a minute, write 0 as the first field: "0 * * * * ?"'
@@ -99,12 +100,12 @@ def zone_is_known(job: JobView) -> Iterator[Diagnostic]:
         name = resolved_text(node)
         if name is None:
             continue
-        if name in _ABBREVIATIONS or re.fullmatch(_ETC_OFFSET, name) or re.fullmatch(_FIXED_OFFSET, name):
+        if name in _ABBREVIATIONS or re.fullmatch(_ETC_OFFSET, name) or re.fullmatch(zones.FIXED_OFFSET, name):
             region = _ABBREVIATIONS.get(name, _EXAMPLE_ZONE)
             summary = f'time zone "{name}" names no place: prefer a region name, e.g. {region}'
             yield finding("BND268", WARNING, summary, path, node.span)
-        elif not _zone_exists(name):
-            known = _known_zones()
+        elif zones.find_zone(name) is None:
+            known = zones.known_zones()
             if not known:
                 return  # this machine has no time zone database: nothing can be said
             near = _JAVA_NAMES.get(name) or _near_zone(name, known)
@@ -174,23 +175,6 @@ def _zones(job: JobView) -> Iterator[tuple[Node, FieldPath]]:
         node = member(holder, "timezone_id")
         if node is not None:
             yield node, (*path, "timezone_id")
-
-
-@functools.lru_cache(maxsize=256)
-def _zone_exists(name: str) -> bool:
-    import zoneinfo  # a plan without changes reads no schedule
-
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-def _known_zones() -> set[str]:
-    import zoneinfo
-
-    return zoneinfo.available_timezones()
 
 
 def _near_zone(name: str, known: set[str]) -> str | None:

@@ -1,6 +1,6 @@
 """Values of variables and where each came from (config language 7.1, 7.3, 7.4). References in them are resolved later.
 
-Called by config.loader at stage 9. Asks no backend: a lookup stays without value.
+Called by config.loader at stage 9. A lookup stays without value here: config.lookups.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from typing import Any
 
 from bundlectl.base.suggest import nearest
 from bundlectl.config.facts import Facts, Findings, Outcome
-from bundlectl.config.findings import did_you_mean, error, plan_error, warning
+from bundlectl.config.findings import did_you_mean, error, warning
+from bundlectl.config.lookups import LOOKUP_KINDS, ORIGIN
 from bundlectl.config.node import Node, Note, from_plain, plain
 from bundlectl.config.reading import members
 from bundlectl.config.request import DEFAULT_LIMITS
@@ -19,20 +20,6 @@ from bundlectl.model.errors import InputError
 from bundlectl.model.location import SourceSpan
 
 FLAG, ENVIRONMENT, FILE, OVERRIDES = "flag", "environment", "file", "overrides-file"
-LOOKUP_KINDS = (
-    "alert",
-    "cluster",
-    "cluster_policy",
-    "dashboard",
-    "instance_pool",
-    "job",
-    "metastore",
-    "notification_destination",
-    "pipeline",
-    "query",
-    "service_principal",
-    "warehouse",
-)
 _ORIGIN_TEXT = {
     FLAG: "--var {}",
     ENVIRONMENT: "BUNDLE_VAR_{}",
@@ -65,20 +52,14 @@ def _value(
     if origin and (origin != OVERRIDES or not has_lookup):
         note = Note(origin=_ORIGIN_TEXT[origin].format(name))
         return from_plain(value, definition.span, note=note)
-    path = ("variables", name)
-    if has_lookup and lookup is not None:
-        kinds = [kind for kind in members(definition, "lookup") if kind in LOOKUP_KINDS]
-        if len(kinds) == 1:
-            hint = f"give the id: --var {name}=<id>"
-            summary = f'the lookup of variable "{name}" is not answered offline'
-            found.append(plan_error("BND238", summary, lookup.span, path=(*path, "lookup"), hint=hint))
-        return None
+    if has_lookup:
+        return None  # config.lookups has the answer, or says that there is none
     default = definition.get("default")
     if default is not None and default.value is not None:
         return default
     summary = f'no value for required variable "{name}"'
     hint = f"give it: --var {name}=..., BUNDLE_VAR_{name}=..., or a default in the bundle"
-    found.append(error("BND253", summary, key_span, path=path, hint=hint))
+    found.append(error("BND253", summary, key_span, path=("variables", name), hint=hint))
     return None
 
 
@@ -191,7 +172,7 @@ def read_variable_file(data: bytes, file: str) -> dict[str, Any]:
 
 
 def given_variables(node: Node) -> tuple[Variable, ...]:
-    """Variables that the invoker gave, with resolved values."""
+    """Variables that the invoker gave or had looked up, with resolved values."""
     origins = {text.split(" ")[0].rstrip("{}"): origin for origin, text in _ORIGIN_TEXT.items()}
     found = []
     for name, definition in members(node, "variables").items():
@@ -200,5 +181,7 @@ def given_variables(node: Node) -> tuple[Variable, ...]:
             continue
         word = value.origin.split(" ")[0]
         origin = ENVIRONMENT if word.startswith("BUNDLE_VAR_") else origins.get(word, FLAG)
+        if word == ORIGIN:
+            origin = ORIGIN
         found.append(Variable(name, plain(value), origin))
     return tuple(sorted(found))

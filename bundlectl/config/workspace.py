@@ -16,6 +16,7 @@ from bundlectl.model.location import SourceSpan
 PATHS = ("root_path", "file_path", "resource_path", "artifact_path", "state_path")
 _BELOW_ROOT = {"file_path": "files", "resource_path": "resources", "artifact_path": "artifacts", "state_path": "state"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_IMMUTABLE = "${workspace.snapshot_path}/files"
 _DOUBLE = re.compile(r"/Workspace/?(\$\{workspace\.(?:root|file|artifact|state|resource)_path\})")
 
 
@@ -93,14 +94,14 @@ def host(node: Node, facts: Facts) -> Outcome:
     text, _, query = given.value.partition("?")
     path = ("workspace", "host")
     if any(sign.isspace() for sign in text):
-        summary = f'host "{text}" contains a space'
-        found.append(warning("BND712", summary, given.span, path=path, hint="give the address of the workspace"))
+        summary = "host contains a space"
+        found.append(error("BND712", summary, given.span, path=path, hint="give the address of the workspace"))
         return node, found
     bare = text.removeprefix("https://").removeprefix("http://").rstrip("/")
     if "/" in bare:
         summary = f'host has a path: "/{bare.partition("/")[2]}"'
         hint = "give the address of the workspace alone"
-        found.append(warning("BND712", summary, given.span, path=path, hint=hint))
+        found.append(error("BND712", summary, given.span, path=path, hint=hint))
         return node, found
     match = re.search(r"(?:^|&)o=([0-9]+)", query)
     if query:
@@ -126,9 +127,18 @@ def folders(node: Node, facts: Facts) -> Outcome:
     values["root_path"] = _prefixed(root)
     for field, folder in _BELOW_ROOT.items():
         own = values.get(field)
-        given = own if own is not None and own.value else Node(f"{values['root_path'].value}/{folder}", place)
+        given = own if own is not None and own.value else Node(f"{values['root_path'].value}/{folder}", root.span)
         values[field] = _prefixed(given)
     return node.with_member("workspace", workspace.with_value(values)), []
+
+
+def code_folder(node: Node) -> str:
+    """What paths of code begin with: workspace.file_path, or the word for it with experimental.immutable_folder."""
+    immutable = members(node, "experimental").get("immutable_folder")
+    if immutable is not None and immutable.value is True:
+        return _IMMUTABLE
+    folder: str = members(node, "workspace")["file_path"].value
+    return folder
 
 
 def _prefixed(node: Node) -> Node:
@@ -182,10 +192,13 @@ def resolved_folders(node: Node, facts: Facts) -> Outcome:
     workspace = node.get("workspace")
     if workspace is None:
         return node, found
+    root = workspace.get("root_path")
     for field in PATHS:
         child = workspace.get(field)
         if child is None or not isinstance(child.value, str):
             continue
+        if root is not None and child is not root and child.span == root.span:
+            continue  # made of root_path, which is judged itself
         if child.value.startswith("/Volumes/") and field != "artifact_path":
             summary = f"workspace.{field} is in /Volumes: only artifact_path may be there"
             found.append(error("BND278", summary, child.span, path=("workspace", field)))

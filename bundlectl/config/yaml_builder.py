@@ -364,7 +364,9 @@ class Builder:
         at = at if at >= 0 else mark.column
         written = line[at:].split()[0] if line[at:].split() else event.tag
         span = SourceSpan(self._file, mark.line + 1, at + 1, mark.line + 1, at + 1 + len(written))
-        hint = f'write the value in quotes: "{event.value}"' if written == "!!str" else "remove the tag"
+        value = getattr(event, "value", None)  # a list or map has none
+        text = written == "!!str" and value is not None
+        hint = f'write the value in quotes: "{value}"' if text else "remove the tag"
         self._add("BND117", f'tag "{written}" is not allowed', span, hint)
 
     def _refuse_key(self, closed: _Open) -> None:
@@ -377,7 +379,7 @@ class Builder:
             line = self._text.split("\n", outer.line)[outer.line - 1]
             if line.startswith("{{", outer.column - 1):
                 place = outer._replace(end_column=outer.column + 2)
-                self.findings.append(template_finding(place, line[outer.column - 1 :]))
+                self.findings.append(template_finding(place, line))
                 return
         kind = "a map" if closed.keys is not None else "a list"
         self._add("BND114", f"key must be text, found {kind}", inner, "quote it")

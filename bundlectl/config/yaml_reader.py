@@ -4,6 +4,8 @@ Called by config.reading for bundle files, by config.variables for files of valu
 Limits are checked on events, before anything is built from them; every tag is refused, nothing is made by name.
 """
 
+import functools
+import re
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -30,8 +32,22 @@ def read_yaml(data: bytes, file: str, limits: Limits) -> ReadYaml:
         text = decode(data, file, max_bytes=limits.file_bytes)
     except BadText as fault:
         return ReadYaml(None, [fault.finding])
+    if file.endswith(".json") and "\\u" in text:
+        text = _surrogates().sub(_one_escape, text)
     with collector_paused():
         return _read(text, file, limits)
+
+
+@functools.cache
+def _surrogates() -> re.Pattern[str]:
+    high, low = r"\\u([dD][89abAB][0-9a-fA-F]{2})", r"\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+    return re.compile(r"((?<!\\)(?:\\\\)*)" + high + low)
+
+
+def _one_escape(pair: re.Match[str]) -> str:
+    """JSON writes a sign beyond U+FFFF as two escapes, YAML as one. Places after it on the line move by two."""
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return f"{pair[1]}\\U{0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00:08x}"
 
 
 def _read(text: str, file: str, limits: Limits) -> ReadYaml:

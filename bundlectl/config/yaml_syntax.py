@@ -14,6 +14,7 @@ from bundlectl.model.location import SourceSpan
 
 _QUOTE = 'quote the value: "..."'
 _PARSER_DEPTH = 1000
+_LONGEST_SHOWN = 60
 
 
 @functools.cache
@@ -50,18 +51,39 @@ def _template_braces(
     file: str, text: str, context: str, problem: str, start: SourceSpan, at: SourceSpan
 ) -> Diagnostic | None:
     """`x: {{job.id}} more`: what follows the braces makes no sense to a parser."""
-    match = _template().search(_line(text, at))
+    line = _line(text, at)
+    match = _template().search(line)
     if match is None or match.start(1) >= at.column:
         return None
     span = SourceSpan(file, at.line, match.start(1) + 1, at.line, match.start(1) + 3)
-    return template_finding(span, match[1])
+    return template_finding(span, line)
 
 
-def template_finding(span: SourceSpan, written: str) -> Diagnostic:
-    """`{{` at the start of a plain value."""
-    shown = written.strip()
-    quoted = f'quote it: "{shown}"' if len(shown) <= 60 and '"' not in shown else "quote the value"
-    return error("BND127", '"{{" starts a map here', span, hint=quoted)
+def template_finding(span: SourceSpan, line: str) -> Diagnostic:
+    """`{{` at the start of a plain value. `line` is the whole line of the file."""
+    return error("BND127", '"{{" starts a map here', span, hint=_quote_it(_plain_value(line, span.column - 1)))
+
+
+def _quote_it(value: str) -> str:
+    return f'quote it: "{value}"' if 0 < len(value) <= _LONGEST_SHOWN and '"' not in value else _QUOTE
+
+
+def _plain_value(line: str, start: int) -> str:
+    """What was meant to be one value: to the end of the line, or of the entry when the line holds a list or map."""
+    value = line[start:].split(" #")[0].rstrip()
+    before = line[:start]
+    in_flow = sum(before.count(sign) for sign in "[{") > sum(before.count(sign) for sign in "]}")
+    depth = 0
+    for at, sign in enumerate(value):
+        if sign in "[{":
+            depth += 1
+        elif sign in "]}":
+            depth -= 1
+            if depth < 0:
+                return value[:at].rstrip()
+        elif sign == "," and in_flow and depth == 0 and value[at + 1 : at + 2] in ("", " ", "\t"):
+            return value[:at].rstrip()  # a comma without a space after it is part of 0,30
+    return value
 
 
 def _character(
@@ -72,10 +94,12 @@ def _character(
         return error("BND109", "tab in indentation", at, hint="indent with spaces")
     if "cannot start any token" not in problem:
         return None
-    sign = _line(text, at)[at.column - 1 : at.column]
+    line = _line(text, at)
+    sign = line[at.column - 1 : at.column]
     if sign == "\t":
         return error("BND109", "tab in indentation", at, hint="indent with spaces")
-    return error("BND127", f'"{sign}" cannot start a plain value', at, hint=_QUOTE)
+    hint = _quote_it(_plain_value(line, at.column - 1))
+    return error("BND127", f'"{sign}" cannot start a plain value', at, hint=hint)
 
 
 def _quoted_text(
@@ -118,10 +142,10 @@ def _alias(file: str, text: str, context: str, problem: str, start: SourceSpan, 
     if context not in ("while scanning an alias", "while scanning an anchor"):
         return None
     sign = "*" if "alias" in context else "&"
-    value = _line(text, start)[start.column - 1 :].split(" #")[0].rstrip()
+    value = _plain_value(_line(text, start), start.column - 1)
     span = start._replace(end_column=start.column + max(1, len(value)))
     cron = sign == "*" and len(value.split()) >= 5
-    hint = f'quote the cron expression: "{value}"' if cron else _QUOTE
+    hint = f'quote the cron expression: "{value}"' if cron else _quote_it(value)
     kind = "an alias" if sign == "*" else "an anchor"
     return error("BND127", f'"{sign}" starts {kind} here', span, hint=hint)
 

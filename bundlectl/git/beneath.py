@@ -19,6 +19,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CHUNK = 1 << 20
 
+# Names on disk that are worth a look for the sake of a message.
+MOST_LOOKED_AT = 20_000
+
 
 class Beneath:
     """One folder, open while it is used. Paths are POSIX, relative to it, without `.` and `..`."""
@@ -64,6 +67,26 @@ class Beneath:
             if error.errno == errno.ELOOP:
                 return None  # a folder on the way is a link: the path does not exist beneath the root
             raise
+
+    def files(self, folder: str, at_most: int) -> Iterator[str]:
+        """Paths of regular files below a folder, none of them opened; not more than so many names are looked at."""
+        waiting, looked = [folder], 0
+        while waiting:
+            at = waiting.pop()
+            try:
+                names = sorted(os.listdir(self.folder(at)))
+            except OSError:
+                continue  # not a folder, or not ours to read
+            for name in names:
+                path = f"{at}/{name}" if at else name
+                looked += 1
+                if looked > at_most:
+                    return
+                status = self.status(path)
+                if status is not None and stat.S_ISDIR(status.st_mode) and name != ".git":
+                    waiting.append(path)
+                elif status is not None and stat.S_ISREG(status.st_mode):
+                    yield path
 
     @contextmanager
     def opened(self, path: str) -> Iterator[tuple[int, int]]:

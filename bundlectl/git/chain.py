@@ -5,15 +5,16 @@ rewritten; a conflict is reported, never resolved here.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.digest import sha256_hex
-from bundlectl.base.files import locked, make_private_folder
+from bundlectl.base.files import locked, make_private_folder, write_atomic
 from bundlectl.base.process import Completed
-from bundlectl.git.command import GitTimeout, complaint, failure
+from bundlectl.git.command import Git, GitTimeout, complaint
 from bundlectl.git.objects import read_objects
 from bundlectl.git.pack import DURABLE, Item, item, write_items
 from bundlectl.git.repository import Repository
@@ -32,6 +33,7 @@ _LOCK_EXISTS = b".lock': File exists"
 _WALK = ("rev-list", "--first-parent", "--no-commit-header", "--format=%H %T %P%n%B%x00")
 
 _MAX_NAME = 200
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -79,6 +81,73 @@ def encode_name(text: str) -> str:
     return f"{encoded[:150]}%{sha256_hex(raw)[:40]}"
 
 
+class AnyChain(Protocol):
+    """What state, runs and code need of a chain, wherever it is kept."""
+
+    @property
+    def ref(self) -> str: ...
+
+    def sync(self) -> str | None:
+        """Makes the newest commit readable here; how to name it. None: there is none for certain."""
+        ...
+
+    def bring(self, version: str) -> None:
+        """Makes an older commit of the chain readable here, as far as it can be had."""
+        ...
+
+    def tip(self) -> str | None: ...
+
+    def append(
+        self, expected: str | None, tree: str, message: str, *, items: Sequence[Item] = ()
+    ) -> Committed | Conflict | Unknown: ...
+
+    def resolve(self, attempt: Unknown) -> Committed | Conflict | Unknown: ...
+
+    def walk(self, limit: int | None = None) -> Iterator[Link]: ...
+
+    def seen(self) -> str | None:
+        """The newest tip that this machine has seen before; None when it has no memory of this chain."""
+        ...
+
+    def remember(self, tip: str | None) -> None:
+        """Replaces that memory, after a write or an acceptance. None forgets."""
+        ...
+
+    def noticed(self, tip: str | None) -> None:
+        """The same after a mere look."""
+        ...
+
+    def descends(self, older: str, newer: str) -> bool:
+        """Whether commit `newer` is `older` or grew out of it."""
+        ...
+
+
+class Seen:
+    """The newest tip of one chain that this machine has seen, in a file: what a later one must descend from."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def tip(self) -> str | None:
+        """What is remembered; None when nothing is, or when the file cannot be read."""
+        try:
+            text = self._path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text if _OBJECT_ID.fullmatch(text) else None
+
+    def remember(self, tip: str | None) -> None:
+        """Replaces it. A folder that cannot be written leaves this machine without a memory, and nothing else."""
+        try:
+            if tip is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                make_private_folder(self._path.parent)
+                write_atomic(self._path, f"{tip}\n".encode("ascii"))
+        except OSError:
+            return
+
+
 class Chain:
     """The commits on `ref` of one repository, which need not exist yet."""
 
@@ -95,6 +164,29 @@ class Chain:
         self._git = repository.git
         self._clock = clock or SystemClock()
         self._notify = notify
+        self._seen = Seen(repository.git_dir / "bundlectl" / "seen" / encode_name(ref))
+
+    def sync(self) -> str | None:
+        """The ref itself: whatever it leads to is here."""
+        return self.ref
+
+    def bring(self, version: str) -> None:
+        """Nothing: everything is here."""
+
+    def seen(self) -> str | None:
+        """The tip that was written last from here."""
+        return self._seen.tip()
+
+    def remember(self, tip: str | None) -> None:
+        """Replaces it."""
+        self._seen.remember(tip)
+
+    def noticed(self, tip: str | None) -> None:
+        """Nothing: looking at a repository changes nothing in it."""
+
+    def descends(self, older: str, newer: str) -> bool:
+        """Whether `newer` grew out of `older`; not, when `older` is gone."""
+        return self._repository.has_commit(older) and self._repository.is_ancestor(older, newer)
 
     def tip(self) -> str | None:
         """Id of the newest commit; None when there is none. Raises RepositoryError."""
@@ -114,7 +206,7 @@ class Chain:
         `items` are the objects of the tree that are new. Raises RepositoryError when nothing could be written,
         LeaseHeld when a lock file of git's is in the way.
         """
-        commit = self._commit(expected, tree, message)
+        commit = commit_item(expected, tree, message, self._clock.now_ms(), self._repository.algorithm)
         write_items(self._git, [*items, commit], self._repository.algorithm)
         return self._swap(Unknown(commit.id, expected))
 
@@ -129,26 +221,15 @@ class Chain:
 
     def walk(self, limit: int | None = None) -> Iterator[Link]:
         """The chain from its tip, newest first."""
-        count = [f"--max-count={limit}"] if limit is not None else []
-        done = self._git.attempt([*_WALK, *count, self.ref, "--"])
-        if done.code != 0:
+        found = links(self._git, self.ref, limit)
+        if found is None:
             tip = self.tip()
             if tip is None:
                 return
-            done = self._git.attempt([*_WALK, *count, tip, "--"])  # the first commit was made meanwhile
-            if done.code != 0:
-                raise failure(_WALK, done)
-        for record in done.stdout.decode("utf-8", "replace").split("\0\n"):
-            if record:
-                head, _, message = record.partition("\n")
-                version, tree, *parents = head.split()
-                yield Link(version, tuple(parents), tree, message)
-
-    def _commit(self, parent: str | None, tree: str, message: str) -> Item:
-        when = f"{self._clock.now_ms() // 1000} +0000"
-        parents = f"parent {parent}\n" if parent else ""
-        text = f"tree {tree}\n{parents}author {_AUTHOR} {when}\ncommitter {_AUTHOR} {when}\n\n{message}"
-        return item("commit", text.encode("utf-8", "backslashreplace"), self._repository.algorithm)
+            found = links(self._git, tip, limit)  # the first commit was made meanwhile
+            if found is None:
+                raise RepositoryError(f"the history of {self.ref} cannot be read", hint="git fsck")
+        yield from found
 
     def _swap(self, attempt: Unknown) -> Committed | Conflict | Unknown:
         try:
@@ -204,7 +285,7 @@ class Chain:
             age = self._clock.now_ms() / 1000 - path.stat().st_mtime
         except FileNotFoundError:
             return True  # its owner has finished meanwhile
-        if age <= STALE_LOCK_S or _is_open(path):
+        if age <= STALE_LOCK_S or is_open(path):
             return False
         path.unlink(missing_ok=True)
         self._notify(f'removed "{path}", which a killed process left {int(age)} s ago')
@@ -217,7 +298,30 @@ class Chain:
         return listed or (self._repository.git_dir / self.ref).exists()
 
 
-def _is_open(path: Path) -> bool:
+def commit_item(parent: str | None, tree: str, message: str, now_ms: int, algorithm: str) -> Item:
+    """A commit of ours, on its way into a repository."""
+    when = f"{now_ms // 1000} +0000"
+    parents = f"parent {parent}\n" if parent else ""
+    text = f"tree {tree}\n{parents}author {_AUTHOR} {when}\ncommitter {_AUTHOR} {when}\n\n{message}"
+    return item("commit", text.encode("utf-8", "backslashreplace"), algorithm)
+
+
+def links(git: Git, start: str, limit: int | None) -> list[Link] | None:
+    """Commits of a chain from `start` on, newest first; None when `start` leads to none."""
+    count = [f"--max-count={limit}"] if limit is not None else []
+    done = git.attempt([*_WALK, *count, start, "--"])
+    if done.code != 0:
+        return None
+    found = []
+    for record in done.stdout.decode("utf-8", "replace").split("\0\n"):
+        if record:
+            head, _, message = record.partition("\n")
+            version, tree, *parents = head.split()
+            found.append(Link(version, tuple(parents), tree, message))
+    return found
+
+
+def is_open(path: Path) -> bool:
     """Whether a process has the file open, as far as this system tells."""
     target = os.path.realpath(path)
     for folder in Path("/proc").glob("[0-9]*/fd"):

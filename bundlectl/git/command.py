@@ -81,8 +81,12 @@ class Git:
         extra_env: Mapping[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
         max_output: int = MAX_OUTPUT,
+        max_file: int | None = None,
     ) -> Completed:
-        """How git ended, whatever its exit code. Raises RepositoryError BND602 when it cannot run or end."""
+        """How git ended, whatever its exit code. Raises RepositoryError BND602 when it cannot run or end.
+
+        `max_file`: bytes that it may write to one file, where the system can tell it so.
+        """
         environment = {**self.environment, **extra_env} if extra_env else self.environment
         try:
             return process.run(
@@ -91,6 +95,7 @@ class Git:
                 stdin=stdin,
                 timeout_s=timeout_s,
                 max_output=max_output,
+                max_file=max_file,
             )
         except FileNotFoundError as error:
             raise RepositoryError("git was not found", hint="install git 2.36 or later, and have it on PATH") from error

@@ -4,6 +4,7 @@ Called by the other modules of this package and by state. Bytes in, bytes out; n
 or a checkout.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from bundlectl.model.errors import RepositoryError
 from bundlectl.model.source import TreeEntry
 
 _NO_NODE = TreeNode("", "")
+FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class GitObject(NamedTuple):

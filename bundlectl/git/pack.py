@@ -5,7 +5,7 @@ Called by chain and snapshot, which write a whole commit (blobs, trees, commit) 
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bundlectl.base.digest import git_checksum, git_object_id
@@ -63,16 +63,19 @@ def parse_tree(data: bytes, algorithm: str) -> dict[bytes, TreeNode]:
     return nodes
 
 
-def write_items(git: Git, items: Sequence[Item], algorithm: str) -> None:
-    """Puts objects into the repository, durably; those it already has are left. Raises RepositoryError."""
+def write_items(git: Git, items: Sequence[Item], algorithm: str, *, extra_env: Mapping[str, str] | None = None) -> None:
+    """Puts objects into the repository, durably; those it already has are left. Raises RepositoryError.
+
+    What they refer to must be there, or where `extra_env` says that git finds more objects.
+    """
     if not items:
         return
     unique = {entry.id: entry for entry in items}
     stream = _stream(list(unique.values()), algorithm)
     if len(unique) < _LOOSE_LIMIT:
-        git.run([*DURABLE, "unpack-objects", "-q", "--strict"], stdin=stream)
+        git.run([*DURABLE, "unpack-objects", "-q", "--strict"], stdin=stream, extra_env=extra_env)
     else:
-        git.run([*DURABLE, "index-pack", "--stdin", "--strict"], stdin=stream)
+        git.run([*DURABLE, "index-pack", "--stdin", "--strict"], stdin=stream, extra_env=extra_env)
 
 
 def _stream(items: Sequence[Item], algorithm: str) -> bytes:

@@ -93,6 +93,25 @@ class Repository:
             raise RepositoryError(f"cannot compare {older[:12]} with {newer[:12]}: {complaint(done)}", code="BND608")
         return done.code == 0
 
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit from which two commits went apart. Raises RepositoryError BND608 when none is here."""
+        done = self.git.attempt(["merge-base", one, other])
+        if done.code == 0:
+            return done.stdout.decode("ascii").split("\n")[0]
+        if done.code != 1:
+            raise RepositoryError(f"cannot compare {one[:12]} with {other[:12]}: {complaint(done)}", code="BND608")
+        missing = f"{one[:7]} and {other[:7]} have no common ancestor"
+        try:
+            ends = (self.git_dir / "shallow").read_text(encoding="ascii", errors="replace").split()
+        except OSError:
+            raise RepositoryError(missing, code="BND608", hint="compare the two themselves: A..B") from None
+        raise RepositoryError(
+            f"history ends at {ends[0][:12] if ends else 'a shallow commit'}",
+            code="BND608",
+            detail=f"{missing} in this clone",
+            hint="fetch the whole history: git fetch --unshallow; in CI fetch-depth: 0",
+        )
+
     def has_commit(self, commit: str) -> bool:
         """Whether the repository holds this commit; a shallow clone may not."""
         return self.git.attempt(["cat-file", "-e", f"{commit}^{{commit}}"]).code == 0
@@ -122,6 +141,28 @@ class Repository:
             answer = self.git.attempt(["config", "--get", "remote.origin.url"]).stdout
             url = answer.decode("utf-8", "replace").rstrip("\n") or None
         return without_credentials(url) if url else None
+
+    def remote_urls(self, name: str) -> tuple[str | None, str | None]:
+        """Where a configured remote is read, and where it is pushed to when that is another place. As configured.
+
+        `name` has the form of a remote's name.
+        """
+        done = self.git.attempt(["config", "-z", "--get-regexp", f"^remote\\.{re.escape(name)}\\.(push)?url$"])
+        found: dict[str, str] = {}
+        for entry in done.stdout.decode("utf-8", "replace").split("\0"):
+            key, _, value = entry.partition("\n")
+            if value:
+                found.setdefault(key.rpartition(".")[2], value)
+        return found.get("url"), found.get("pushurl")
+
+    def setting_for_url(self, name: str, url: str) -> str | None:
+        """A setting of git that depends on the address, as `http.extraHeader`; None when it is not set."""
+        done = self.git.attempt(["config", "--get-urlmatch", name, url])
+        return done.stdout.decode("utf-8", "replace").rstrip("\n") or None if done.code == 0 else None
+
+    def has_object(self, name: str) -> bool:
+        """Whether the repository holds an object of this id."""
+        return self.git.attempt(["cat-file", "-e", name]).code == 0
 
     def operation_in_progress(self) -> str | None:
         """`rebase`, `merge`, `cherry-pick`, `revert` or `bisect` when one is unfinished in this working tree."""

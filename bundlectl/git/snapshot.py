@@ -4,12 +4,14 @@
 stages before anything live changes. Which files are synced is config's decision.
 """
 
+import random
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.digest import digest_bytes, sha256_hex
-from bundlectl.git.chain import Chain, Committed, Conflict, Unknown, encode_name
+from bundlectl.git.chain import AnyChain, Chain, Committed, Conflict, Unknown, encode_name
 from bundlectl.git.objects import build_tree, ls_tree
 from bundlectl.git.pack import item, write_items
 from bundlectl.git.repository import Repository
@@ -28,6 +30,7 @@ _MAX_HOPS = 40
 # Files are hashed in batches, so that the memory needed is that of some files, not of all.
 _BATCH = 256
 _APPEND_TRIES = 20
+_FIRST_BOUND_S, _LARGEST_BOUND_S = 0.01, 2.0
 
 
 class _Selected(NamedTuple):
@@ -97,12 +100,17 @@ def code_ref(bundle: str, target: str) -> str:
 
 
 def append_code(repository: Repository, bundle: str, target: str, tree_id: str, digest: str) -> str:
-    """Keeps a code tree for ever: a commit on the code ref, unless its tip has that tree already. Returns the commit.
+    """Keeps a code tree for ever in the repository itself; see keep_code."""
+    return keep_code(Chain(repository, code_ref(bundle, target)), tree_id, digest)
+
+
+def keep_code(chain: AnyChain, tree_id: str, digest: str, clock: Clock | None = None) -> str:
+    """Keeps a code tree for ever: a commit on a code chain, unless its tip has that tree already. Returns the commit.
 
     Whoever else appends at the same time is no conflict: the order of snapshots means nothing. Raises RepositoryError.
     """
-    chain = Chain(repository, code_ref(bundle, target))
     message = f"snapshot {digest}\n\nBundlectl-Format: 1\nBundlectl-Snapshot: {digest}\n"
+    bound = _FIRST_BOUND_S
     for _ in range(_APPEND_TRIES):
         newest = next(chain.walk(1), None)
         if newest is not None and newest.tree == tree_id:
@@ -114,6 +122,9 @@ def append_code(repository: Repository, bundle: str, target: str, tree_id: str, 
             return done.version
         if not isinstance(done, Conflict):
             break
+        chain.sync()
+        (clock or SystemClock()).sleep(random.uniform(0, bound))  # noqa: S311  # spreads writers out
+        bound = min(bound * 2, _LARGEST_BOUND_S)
     raise RepositoryError(f"{chain.ref} could not be advanced: others keep changing it", hint="run the command again")
 
 
@@ -131,7 +142,7 @@ def _select(
         else:
             problems.append(_why_no_file(path, entries))
     if links:
-        resolver = _Links(tree, entries)
+        resolver = Links(tree, entries)
         for path in links:
             target, problem = resolver.file_behind(path)
             if problem is not None:
@@ -160,7 +171,7 @@ def _learn(
     return learned
 
 
-class _Links:
+class Links:
     """Follows links inside a tree, by its entries alone. Nothing is followed on disk."""
 
     def __init__(self, tree: SourceTree, entries: Mapping[str, TreeEntry]) -> None:

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from bundlectl.git.beneath import Beneath
-from bundlectl.git.objects import cat_file_batch, commit_info, ls_tree
+from bundlectl.git.beneath import MOST_LOOKED_AT, Beneath
+from bundlectl.git.objects import blob_sizes, cat_file_batch, commit_info, ls_tree
 from bundlectl.git.repository import Repository, no_commit
 from bundlectl.git.worktree import WorkingTree
 from bundlectl.model.errors import InputError, RepositoryError
@@ -51,11 +51,22 @@ class CommitTree:
         """Contents by blob id. Raises RepositoryError."""
         return cat_file_batch(self._repository.git, ids)
 
+    def sizes(self, paths: Iterable[str]) -> dict[str, int]:
+        """Bytes by blob id, without contents. Raises KeyError, RepositoryError."""
+        entries = self.list()
+        return blob_sizes(self._repository.git, (entries[path].blob for path in paths))
+
     def exists_in_working_tree(self, path: str) -> bool:
         if self._repository.bare:
             return False
         with Beneath(self._repository.top) as disk:
             return disk.status(path) is not None
+
+    def only_on_disk(self, folder: str) -> Iterable[str]:
+        if self._repository.bare:
+            return ()
+        with Beneath(self._repository.top) as disk:
+            return [path for path in disk.files(folder, MOST_LOOKED_AT) if path not in self.list()]
 
 
 class FolderTree:
@@ -97,9 +108,19 @@ class FolderTree:
                     raise InputError(f'cannot read "{path}": {error.strerror or error}', code="BND623") from error
         return contents
 
+    def sizes(self, paths: Iterable[str]) -> dict[str, int]:
+        """Bytes by what stands for a blob id."""
+        entries = self.list()
+        with Beneath(self._path) as disk:
+            statuses = {entries[path].blob: disk.status(path) for path in paths}
+        return {blob: status.st_size for blob, status in statuses.items() if status is not None}
+
     def exists_in_working_tree(self, path: str) -> bool:
         with Beneath(self._path) as disk:
             return disk.status(path) is not None
+
+    def only_on_disk(self, folder: str) -> Iterable[str]:
+        return ()  # everything on disk is part of it
 
     def _walk(self, folder: Path, prefix: str, found: dict[str, TreeEntry]) -> None:
         try:
@@ -156,6 +177,14 @@ def read_blobs(source: Repository | SourceTree, ids: Iterable[str]) -> Mapping[s
         raise RepositoryError(f'no file of the {source.label} has the content "{missing}"')
     contents = source.read(paths[blob] for blob in wanted)
     return {blob: contents[paths[blob]] for blob in wanted}
+
+
+def read_sizes(source: SourceTree, paths: Iterable[str]) -> dict[str, int]:
+    """Bytes of files by blob id; nothing is read but sizes. Raises KeyError, RepositoryError."""
+    if isinstance(source, CommitTree | WorkingTree | FolderTree):
+        return source.sizes(paths)
+    entries = source.list()
+    return {entries[path].blob: len(data) for path, data in source.read(paths).items()}
 
 
 def _folder_entry(status: os.stat_result) -> TreeEntry:

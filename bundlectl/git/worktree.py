@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from bundlectl.base.digest import git_blob_id
-from bundlectl.git.beneath import Beneath
+from bundlectl.git.beneath import MOST_LOOKED_AT, Beneath
 from bundlectl.git.index_file import Index, IndexEntry, UnreadableIndex, read_index
-from bundlectl.git.objects import build_tree, cat_file_batch, ls_tree, replace_nodes
+from bundlectl.git.objects import blob_sizes, build_tree, cat_file_batch, ls_tree, replace_nodes
 from bundlectl.git.pack import TreeNode
 from bundlectl.git.repository import Repository
 from bundlectl.model.errors import RepositoryError
@@ -96,6 +96,18 @@ class WorkingTree:
         stored = cat_file_batch(self._repository.git, (blob for blob in wanted if blob not in paths))
         return {**stored, **{blob: contents[path] for blob, path in paths.items()}}
 
+    def sizes(self, paths: Iterable[str]) -> dict[str, int]:
+        """Bytes by blob id. Raises KeyError, RepositoryError."""
+        entries, sizes, stored = self.list(), {}, []
+        with Beneath(self._repository.top) as disk:
+            for path in paths:
+                status = disk.status(path) if self._is_on_disk(path) else None
+                if status is not None:
+                    sizes[entries[path].blob] = status.st_size
+                else:
+                    stored.append(entries[path].blob)
+        return {**blob_sizes(self._repository.git, stored), **sizes}
+
     def unstored(self) -> Mapping[str, str]:
         """Blob id -> path, for contents that perhaps only the disk has."""
         found = {path: entry for path, entry in self._changes.tracked.items() if entry is not None}
@@ -104,6 +116,10 @@ class WorkingTree:
     def exists_in_working_tree(self, path: str) -> bool:
         with Beneath(self._repository.top) as disk:
             return disk.status(path) is not None
+
+    def only_on_disk(self, folder: str) -> Iterable[str]:
+        with Beneath(self._repository.top) as disk:
+            return [path for path in disk.files(folder, MOST_LOOKED_AT) if path not in self.list()]
 
     def _is_on_disk(self, path: str) -> bool:
         return path in self._changes.added or path in self._changes.tracked

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from bundlectl.model.artifact import ArtifactSpec
 from bundlectl.model.job import JobDigest
+
+DEFAULT_SNAPSHOT_LIMIT = 1 << 30
 
 
 class Variable(NamedTuple):
@@ -30,8 +33,11 @@ class Target:
     host: str | None = None  # workspace.host
     code: str = "snapshot"  # snapshot, in_place or git_source
     state_remote: str | None = None  # None: the default rule (D4)
+    state_form: str = "auto"  # ref, branch or auto
+    strict_lease: bool = False  # a lease is believed to have run out by watching it, never by comparing clocks
     retention: str = "30d"
     default: bool = False  # chosen without -t
+    snapshot_limit: int = DEFAULT_SNAPSHOT_LIMIT  # bytes of all synced files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,10 @@ class Bundle:
     files: tuple[str, ...]  # bundle files that were read, relative to the top of the tree
     targets: tuple[str, ...]  # names of all targets
     unmanaged: Mapping[str, int] = field(default_factory=dict)  # other resource kinds -> how many
-    artifacts: tuple[str, ...] = ()  # names of artifacts that must be built before a deploy
+    artifact_path: str = ""  # workspace.artifact_path: where built files are published
+    artifacts: tuple[ArtifactSpec, ...] = ()  # in the order of the bundle
     protected_jobs: tuple[str, ...] = ()  # lifecycle.prevent_destroy
     git_branch: str | None = None  # bundle.git.branch, when the file gives it
     fail_on_active_runs: bool = False
+    scripts: tuple[str, ...] = ()  # names of scripts that `run` knows
+    hooks: Mapping[str, str] = field(default_factory=dict)  # hook around a deploy -> commands for bash, in their order

@@ -254,13 +254,15 @@ MEANING: dict[str, Code] = {
         "The bundle makes resources with Python, which runs code of the tree, and nobody allowed that. Pass "
         "--allow python for a tree that you trust."),
     "BND296": Code("Python process ended badly",
-        "The code that makes resources failed. Its last lines are shown."),
+        "The code that makes resources failed, or reported a problem; its words are shown, and the line of the "
+        "bundle that it comes from. Without a report the end of what it wrote is shown."),
     "BND297": Code("Result of Python",
         "The code that makes resources answered with something that is not allowed at this point. The "
         "message names it."),
     "BND298": Code("Script",
-        "A script of the bundle is not understood. A script has a `content`."),
+        "A script of the bundle is not understood, or failed. A script has a `content`; one that fails, and a "
+        "hook that fails, ends the command with its exit status in the message."),
     "BND299": Code("Hook not run",
         "The bundle has scripts for this point, which run code of the tree, and nobody allowed that. Pass "
-        "--allow scripts for a tree that you trust."),
+        "--allow scripts for a tree that you trust. Hooks of reading, preinit and postinit, are never run."),
 }

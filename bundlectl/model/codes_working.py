@@ -59,6 +59,9 @@ WORKING: dict[str, Code] = {
     "BND320": Code("Changed here and there",
         "A field was changed in the bundle and on the backend, to different values. Decide which one is "
         "right: write it into the bundle, or accept the loss by name with --allow-conflict."),
+    "BND321": Code("Untrusted source",
+        "The command changes something, and --untrusted or BUNDLECTL_UNTRUSTED says that the source may be "
+        "hostile. Such a source is read, planned and compared, never deployed or run."),
     "BND401": Code("Somebody else is deploying",
         "Another deploy holds the target; who, since when and where is shown. Wait for it, or give "
         "--lock-timeout."),

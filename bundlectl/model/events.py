@@ -40,6 +40,8 @@ class LockWaiting(NamedTuple):
     holder: str
     age_ms: int
     run_url: str | None = None
+    host: str | None = None
+    commit: str | None = None
 
 
 class RunProgress(NamedTuple):

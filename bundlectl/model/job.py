@@ -68,6 +68,7 @@ class JobDigest(NamedTuple):
     depends_on: tuple[str, ...] = ()  # keys of jobs whose id this one needs
     renamed_from: str | None = None
     pause: str = "git"  # who owns pause_status: git or operator
+    uses_artifacts: bool = False  # it names a wheel or jar of the bundle, so its document is final after the build
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,7 +116,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "observed": plan.observed,
         "complete": plan.complete,
         "changes": [change_document(change) for change in plan.changes],
-        "code": {"changed": [_code_file(file) for file in plan.code], "recorded_only": plan.code_only},
+        "code": {"changed": [code_file_document(file) for file in plan.code], "recorded_only": plan.code_only},
         "drift": [drift_document(job) for job in plan.drift],
         "policy": [],
         "guards": [_guard(guard) for guard in plan.guards],
@@ -144,8 +144,8 @@ def change_document(change: Change) -> dict[str, Any]:
         "active_runs": change.active_runs,
         "span": span_document(change.span),
         "code": None,
-        "desired": _hidden(change.desired) if change.desired is not None else None,
-        "observed": _hidden(change.observed) if change.observed is not None else None,
+        "desired": hidden(change.desired) if change.desired is not None else None,
+        "observed": hidden(change.observed) if change.observed is not None else None,
         "spec_digest": change.spec_digest,
         "reason": change.reason,
         "fields": [field_document(field) for field in change.fields],
@@ -166,7 +166,7 @@ def field_document(field: FieldChange) -> dict[str, Any]:
     for side in ("recorded", "desired", "observed"):
         value = getattr(field, side)
         if value is not ABSENT:
-            document[side] = dict(HIDDEN) if field.sensitive else _hidden(value, field.path)
+            document[side] = dict(HIDDEN) if field.sensitive else hidden(value, field.path)
     if field.reason is not None:
         document["reason"] = field.reason
     if field.span is not None:
@@ -188,14 +188,15 @@ def diagnostic_document(item: Diagnostic) -> dict[str, Any]:
         "detail": item.detail,
         "hint": item.hint,
         "path": item.path,
-        "spans": [_range(span) for span in item.spans],
+        "spans": [range_document(span) for span in item.spans],
     }
     if item.related:
-        document["related"] = [{"span": _range(related.span), "text": related.text} for related in item.related]
+        document["related"] = [{"span": range_document(related.span), "text": related.text} for related in item.related]
     return document
 
 
-def _range(span: SourceSpan) -> dict[str, Any]:
+def range_document(span: SourceSpan) -> dict[str, Any]:
+    """A place as every JSON result shows it."""
     end_line = span.end_line or span.line
     return {
         "file": span.file,
@@ -234,7 +235,8 @@ def _backend(identity: BackendIdentity) -> dict[str, Any]:
     return {"kind": identity.kind, "host": identity.host, "workspace_id": identity.workspace_id}
 
 
-def _code_file(file: CodeFile) -> dict[str, Any]:
+def code_file_document(file: CodeFile) -> dict[str, Any]:
+    """One changed file."""
     return file._asdict()
 
 
@@ -249,7 +251,7 @@ def _guard(guard: Guard) -> dict[str, Any]:
     }
 
 
-def _hidden(value: Any, path: FieldPath = ()) -> Any:
+def hidden(value: Any, path: FieldPath = ()) -> Any:
     """A JSON value in which sensitive texts are replaced."""
     return _replaced(value, path) if _may_hold_secrets(value, path) else value
 

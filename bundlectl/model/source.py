@@ -61,6 +61,10 @@ class SourceTree(Protocol):
         """Whether a file of that name is on disk, for the message "exists in the working tree, not in the commit"."""
         ...
 
+    def only_on_disk(self, folder: str) -> Iterable[str]:
+        """Files on disk below a folder that are not part of the tree, for messages; not all when there are many."""
+        ...
+
 
 class SnapshotFile(NamedTuple):
     """One file of a snapshot. `path` is relative to the sync root; `sha256` has 64 hex digits."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bundlectl.backends.base import Backend, Composed
 from bundlectl.base.clock import Clock
-from bundlectl.model.deployment import DeployedJob, Intent, Operation, ownership_id
+from bundlectl.model.deployment import DeployedJob, Operation, ownership_id
 from bundlectl.model.errors import BackendError, LeaseHeld, NotAuthenticated, NotPermitted, OutcomeUnknown
 from bundlectl.model.events import ApplyFinished, ApplyStarted, EventSink
 from bundlectl.model.job import JobSpec
@@ -59,8 +59,7 @@ class ApplyRequest:
     lineage: str
     target: str
     fence: int
-    intent: Intent
-    lease_deadline: float  # on the boot clock, seconds
+    check: Callable[[], None]  # before each call: keeps the lease, or raises LeaseHeld when it is lost
     jobs: Mapping[str, DeployedJob]  # as recorded before
     specs: Mapping[str, JobSpec]
     backend: Backend
@@ -121,7 +120,7 @@ def _attempt(request: ApplyRequest, change: Change, applied: Applied) -> tuple[O
     stop: str | None = None
     ended, identifier, error = "failed", change.id, None
     try:
-        _check_lease(request)
+        request.check()
         identifier = _carry_out(request, change, applied)
         ended = "done"
     except OutcomeUnknown as failure:
@@ -134,12 +133,6 @@ def _attempt(request: ApplyRequest, change: Change, applied: Applied) -> tuple[O
     return Outcome(
         change.address, change.action, ended, identifier, error, elapsed, renamed_from=change.renamed_from
     ), stop
-
-
-def _check_lease(request: ApplyRequest) -> None:
-    # A holder that slept past its lease must not write: somebody may have taken over (safety R5).
-    if request.clock.boot_s() >= request.lease_deadline - request.intent.max_request_s:
-        raise LeaseHeld("the lease of this deploy ran out before the call", code="BND402")
 
 
 def _carry_out(request: ApplyRequest, change: Change, applied: Applied) -> str | None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from bundlectl.backends.base import Backend
 from bundlectl.base.clock import Clock
 from bundlectl.config.index import LoadIndex
-from bundlectl.config.request import LoadRequest
+from bundlectl.config.request import LoadRequest, RunPython
 from bundlectl.git.repository import Repository
+from bundlectl.model.allowance import NOTHING, Allowance
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.deployment import Owner
 from bundlectl.model.events import EventSink
-from bundlectl.state.store import StateStore
+from bundlectl.model.source import SourceTree
+from bundlectl.state.store import RunRecords, StateStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,16 @@ class OperationContext:
     source: Source
     request: LoadRequest  # target, variables and identity; `start` is filled in when the repository is known
     index: LoadIndex  # cache of the loader; one that cannot be kept is slower, and nothing else
+    cache: Path  # the user's cache folder, not created here; built files are kept below it
     clock: Clock
     actor: Actor
     owner: Owner  # this process, for the lease
     emit: EventSink
     open_backend: Callable[[Bundle], Backend]
-    open_store: Callable[[Repository, str, str], StateStore]  # of a bundle and target, by name
+    open_store: Callable[[Repository, Bundle], StateStore]  # of the bundle's target
+    open_runs: Callable[[Repository, Bundle], RunRecords]  # the same
     driving: Callable[[], AbstractContextManager[None]]  # while it lasts, runs of an engine in this process advance
     tool_version: str
+    allowed: Allowance = NOTHING  # code of the repository that the invoker lets run
+    # Runs the Python functions of a bundle on a tree, given the folder of the working tree; None when they may not.
+    open_python: Callable[[SourceTree, Path | None], AbstractContextManager[RunPython]] | None = None

@@ -3,7 +3,7 @@
 "No" means that nothing live changed: everything before begin only reads, or puts immutable content in place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,28 @@ from bundlectl.base.digest import digest_document
 from bundlectl.base.identifiers import random_id, time_ordered_id
 from bundlectl.base.interrupts import held
 from bundlectl.model.deployment import Deployed, Deployment, Intent
-from bundlectl.model.errors import Interrupted, Refused, Unsupported
-from bundlectl.model.events import StageStarted
+from bundlectl.model.errors import InputError, Interrupted, LeaseHeld, Refused, StalePlan, Unsupported
+from bundlectl.model.events import Notice, StageStarted
 from bundlectl.model.location import key_of
 from bundlectl.model.plan import Guard, Plan
 from bundlectl.model.plan_document import plan_document
 from bundlectl.operations.apply import Applied, ApplyRequest, Outcome, apply, operations_of
 from bundlectl.operations.context import OperationContext
 from bundlectl.operations.deploy_manifest import ManifestFacts, Reviewed, deployment_manifest
+from bundlectl.operations.lease import Lease, Patience, wait_for_holder
+from bundlectl.operations.load import refuse_untrusted
 from bundlectl.operations.plan import Planned, make_plan
 from bundlectl.operations.recover import take_over
-from bundlectl.operations.stage import publish
+from bundlectl.operations.scripts import Hooks
+from bundlectl.operations.stage import (
+    AtPlace,
+    build_artifacts,
+    missing_artifacts,
+    publish,
+    publish_artifacts,
+)
 from bundlectl.operations.verify_apply import read_back
-from bundlectl.state.plan_file import compare, load
+from bundlectl.state.plan_file import compare, load, unbuilt
 from bundlectl.state.store import Note, Recorded, begin, end, plan_was_used
 
 LEASE_S = 300
@@ -50,6 +59,7 @@ class DeployRequest:
     allow_rewind: bool = False
     allow_branch: bool = False
     reason: str | None = None
+    lock_timeout_s: float = 0.0  # how long a target that somebody else holds is waited for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,36 +83,112 @@ def deploy(context: OperationContext, request: DeployRequest, approve: Approve) 
     """Makes the target what the bundle says.
 
     `approve` is shown the plan, and gives how it was approved ("interactive") or None for no; it is not called with
-    --auto-approve. Raises Refused, StalePlan, LeaseHeld and what planning raises; partial results are in the result.
+    --auto-approve. Raises Refused, StalePlan, LeaseHeld and what planning raises, and BundlectlError or PartlyApplied
+    for a hook that fails; partial results are in the result.
     """
+    refuse_untrusted(context)
+    patience = Patience(context.clock, request.lock_timeout_s)
+    with Hooks(context) as hooks:
+        while True:
+            try:
+                return _deploy(context, request, approve, hooks, patience)
+            except (LeaseHeld, StalePlan) as lost:
+                # What somebody has looked at is never replaced by another plan.
+                if request.plan_file is not None or not request.auto_approve or not patience.goes_on_after(lost):
+                    raise
+                context.emit(Notice(f"{lost.summary}; planning again"))
+
+
+def _deploy(
+    context: OperationContext, request: DeployRequest, approve: Approve, hooks: Hooks, patience: Patience
+) -> DeployResult:
     saved = load(request.plan_file) if request.plan_file is not None else None
-    planned, recovered = _plan(context)
+    planned, recovered = _plan(context, unbuilt(saved) if saved is not None else frozenset(), patience)
     _refuse_unavailable(planned)
-    if saved is not None:
-        used = plan_was_used(planned.store, str(saved["digest"]))
-        compare(saved, plan_document(planned.plan), now_ms=context.clock.now_ms(), used_as=used)
-    if planned.plan.is_empty and not planned.plan.code_only and not recovered:
+    if saved is not None and _is_comparable(saved, planned):
+        _compare(context, saved, planned)
+    if _is_done(planned, recovered):
+        return DeployResult(plan=planned.plan, manifest=None, outcomes=())
+    _refuse_guarded(planned.plan, request)
+    planned = _with_builds(context, planned, saved, hooks.around_build(planned.loading))
+    if _is_done(planned, recovered):
         return DeployResult(plan=planned.plan, manifest=None, outcomes=())
     overrides = _refuse_guarded(planned.plan, request)
     context.emit(StageStarted("stage", "putting code in place"))
-    code_tree = publish(context, planned.loading, planned.backend, planned.plan.snapshot)
+    code_tree = publish(context, planned.loading, planned.backend, planned.store.code, planned.plan.snapshot)
+    publish_artifacts(context, planned.loading, planned.backend, planned.artifacts)
     how = "auto" if request.auto_approve else approve(planned.plan)
     if how is None:
         raise Refused("not approved", code="BND621", detail="Nothing was changed.")
     reviewed = Reviewed(
         "plan-file" if saved is not None else how, str((saved or {}).get("digest", planned.plan.digest))
     )
-    return _carry_out(context, planned, code_tree, reviewed, overrides)
+    hooks.run("predeploy", planned.loading)
+    result = _carry_out(context, planned, code_tree, reviewed, overrides)
+    if result.is_complete:
+        hooks.run("postdeploy", planned.loading)
+    return result
 
 
-def _plan(context: OperationContext) -> tuple[Planned, bool]:
-    """The plan, made again after a dead apply was taken over, and whether that was so."""
-    planned = make_plan(context)
+def _plan(context: OperationContext, hidden: Collection[str], patience: Patience) -> tuple[Planned, bool]:
+    """The plan once nobody else holds the target, and whether a dead apply was taken over."""
+    planned = make_plan(context, hidden)
     deployment = planned.recorded.deployment
     if deployment is None or deployment.intent is None:
         return planned, False
-    take_over(context, planned.store, planned.recorded, planned.backend)
-    return make_plan(context), True
+    strict = planned.bundle.target.strict_lease
+    free = wait_for_holder(context, planned.store, planned.recorded, patience, strict=strict)
+    if free.deployment is None or free.deployment.intent is None:
+        return _plan(context, hidden, patience)
+    take_over(context, planned.store, free, planned.backend)
+    return make_plan(context, hidden), True
+
+
+def _is_done(planned: Planned, recovered: bool) -> bool:
+    return planned.plan.is_empty and not planned.plan.code_only and not recovered
+
+
+def _is_comparable(saved: Mapping[str, Any], planned: Planned) -> bool:
+    """Whether the plan knows every built file that the saved one knew; else it is compared after the build."""
+    return {artifact.spec.name for artifact in planned.artifacts.unbuilt} <= unbuilt(saved)
+
+
+def _compare(context: OperationContext, saved: Mapping[str, Any], planned: Planned) -> None:
+    used = plan_was_used(planned.store, str(saved["digest"]))
+    compare(saved, plan_document(planned.plan), now_ms=context.clock.now_ms(), used_as=used)
+
+
+def _with_builds(
+    context: OperationContext, planned: Planned, saved: Mapping[str, Any] | None, at_place: AtPlace
+) -> Planned:
+    """The plan with every artifact known, after what is missing was built. A saved plan holds for it, or it raises.
+
+    The saved plan said which tree, command and environment the files come from; what came of them can only leave
+    changes out, because a wheel may turn out to be the one that is deployed.
+    """
+    if not planned.artifacts.declared:
+        return planned
+    known = make_plan(context) if saved is not None and unbuilt(saved) else planned
+    missing = missing_artifacts(context, known.loading, known.artifacts, known.backend)
+    if missing:
+        build_artifacts(context, known.loading, missing, at_place)
+        known = make_plan(context)
+        _refuse_unavailable(known)
+    if saved is not None and not _is_comparable(saved, planned):
+        _compare(context, saved, make_plan(context, unbuilt(saved)))
+    if known.artifacts.unbuilt:
+        names = ", ".join(f'"{artifact.spec.name}"' for artifact in known.artifacts.unbuilt)
+        raise InputError(
+            f"artifacts were built, and are not what the tree asks for any more: {names}",
+            code="BND292",
+            detail="Files changed while they were built. Nothing was changed.",
+            hint="deploy again",
+        )
+    if known.recorded.version != planned.recorded.version:
+        raise StalePlan(
+            "something was deployed while artifacts were built", detail="Nothing was changed.", hint="deploy again"
+        )
+    return known
 
 
 def _refuse_unavailable(planned: Planned) -> None:
@@ -115,14 +201,6 @@ def _refuse_unavailable(planned: Planned) -> None:
             "which this version of bundlectl cannot deploy to",
             detail="validate and plan work for it. Nothing was changed.",
             hint="to run the bundle on this machine: give the target bundlectl: {backend: local}",
-        )
-    if planned.bundle.artifacts:
-        names = ", ".join(f'"{name}"' for name in planned.bundle.artifacts)
-        raise Unsupported(
-            f"artifacts have to be built: {names}; this version of bundlectl builds nothing",
-            code="BND292",
-            detail="Nothing was changed.",
-            hint="build the wheel yourself, commit it, and name that file in libraries",
         )
     if not planned.plan.complete:
         raise Refused(
@@ -170,7 +248,7 @@ def _carry_out(
     intent = _intent(context, planned, lineage, reviewed.digest, started)
     with held() as interrupt:
         context.emit(StageStarted("begin", "recording what is about to be done"))
-        deadline = context.clock.boot_s() + intent.lease_s
+        began_s = context.clock.boot_s()
         begun = begin(
             planned.store,
             planned.recorded,
@@ -182,6 +260,8 @@ def _carry_out(
             lineage=lineage,
         )
         assert begun.deployment is not None
+        note = _note(context, "lease", intent.deployment, plan)
+        lease = Lease(planned.store, begun, note, began_s=began_s, clock=context.clock, emit=context.emit)
         context.emit(StageStarted("apply", "1 change" if len(plan.changes) == 1 else f"{len(plan.changes)} changes"))
         applied = apply(
             ApplyRequest(
@@ -190,8 +270,7 @@ def _carry_out(
                 lineage=lineage,
                 target=target,
                 fence=begun.deployment.fence,
-                intent=intent,
-                lease_deadline=deadline,
+                check=lease.check,
                 jobs=begun.deployment.jobs,
                 specs=planned.all_specs(),
                 backend=planned.backend,
@@ -204,7 +283,7 @@ def _carry_out(
         applied = read_back(planned.backend, applied, lineage, target)
         ended = context.clock.now_ms()
         facts = ManifestFacts(intent.deployment, _parent(begun, planned), started, ended, reviewed, tuple(overrides))
-        result = _finish(context, planned, begun, applied, code_tree, facts)
+        result = _finish(context, planned, lease.held(), applied, code_tree, facts)
     if interrupt.received and not result.is_complete:
         raise Interrupted(
             f"interrupted after {sum(item.outcome == 'done' for item in result.outcomes)} of "

@@ -10,7 +10,6 @@ from bundlectl.model.location import address, key_of
 from bundlectl.model.run import Run
 from bundlectl.operations.context import OperationContext
 from bundlectl.operations.world import World, open_world
-from bundlectl.state.run_store import RunStore
 
 _RUNS_LOOKED_AT = 200
 
@@ -103,11 +102,16 @@ def summary(context: OperationContext, folders: Callable[[Bundle], Mapping[str, 
         jobs=_jobs(world) if head is not None else (),
         places={
             "repository": str(world.repository.top),
-            "state": world.store.ref,
-            "runs": RunStore(world.repository, world.bundle.name, world.bundle.target.name).ref,
+            "state": _place(world),
+            "runs": world.runs.ref,
             **folders(world.bundle),
         },
     )
+
+
+def _place(world: World) -> str:
+    where = world.store.place
+    return world.store.ref if where == "." else f"{world.store.ref} on {where}"
 
 
 def _touches(manifest: Mapping[str, Any], wanted: str) -> bool:

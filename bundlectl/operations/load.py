@@ -3,21 +3,27 @@
 Decides which tree a command reads when neither --ref nor --worktree says so.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from bundlectl.config.cache import load_cached
-from bundlectl.config.request import ROOT_FILES, Loaded
+from bundlectl.config.cache import load_cached, load_with_python
+from bundlectl.config.request import ROOT_FILES, Loaded, LoadRequest
 from bundlectl.git.repository import Repository, discover
 from bundlectl.git.trees import FolderTree, open_tree
+from bundlectl.model.allowance import Allowance
 from bundlectl.model.bundle import Bundle
-from bundlectl.model.diagnostic import Diagnostics
+from bundlectl.model.diagnostic import Diagnostics, Severity
 from bundlectl.model.errors import BundlectlError, InputError, Refused, RepositoryError, UsageError
 from bundlectl.model.source import SourceTree
+from bundlectl.operations.code_size import too_much
 from bundlectl.operations.context import OperationContext
+from bundlectl.operations.lookups import ask_backend
 
 NOT_A_REPOSITORY = "BND601"
+_PYTHON_LEFT_OUT = "BND295"
 
 
 class Loading(NamedTuple):
@@ -28,6 +34,7 @@ class Loading(NamedTuple):
     loaded: Loaded
     left_out: tuple[str, ...] = ()
     protected_on_disk: bool = False  # the working tree marks the target as protected
+    outside: RepositoryError | None = None  # why there is no repository
 
     @property
     def bundle(self) -> Bundle:
@@ -54,19 +61,36 @@ class Loading(NamedTuple):
     def home(self) -> Repository:
         """The repository. Raises RepositoryError outside git."""
         if self.repository is None:
-            raise RepositoryError("not a git repository", code=NOT_A_REPOSITORY)
+            raise self.outside or RepositoryError("not a git repository", code=NOT_A_REPOSITORY)
         return self.repository
 
 
-def load_for_validation(context: OperationContext) -> Loading:
-    """Reads the working tree (or --ref), also outside git. Findings are in the result, nothing is raised for them."""
+def load_for_validation(context: OperationContext, *, run_code: bool = True) -> Loading:
+    """Reads the working tree (or --ref), also outside git. Findings are in the result, nothing is raised for them.
+
+    `run_code`: runs the bundle's Python functions, when the invoker allows it.
+    """
+    loading = _for_validation(context)
+    return _within_limit(context, _with_python(context, loading) if run_code else loading)
+
+
+def _within_limit(context: OperationContext, loading: Loading) -> Loading:
+    """The same with a finding when there is more code than a snapshot may hold. A plan refuses on its own."""
+    excess = too_much(loading.tree, loading.loaded, context.index)
+    if excess is None:
+        return loading
+    diagnostics = Diagnostics([*loading.loaded.diagnostics, excess])
+    return loading._replace(loaded=replace(loading.loaded, bundle=None, diagnostics=diagnostics))
+
+
+def _for_validation(context: OperationContext) -> Loading:
     try:
         repository = discover(context.start, context.environment)
     except RepositoryError as error:
         if error.code != NOT_A_REPOSITORY or context.source.ref is not None:
             raise
         tree: SourceTree = FolderTree(context.start)
-        return Loading(None, tree, _read(context, tree, ""))
+        return Loading(None, tree, _read(context, tree, ""), outside=error)
     if repository.bare and context.source.ref is None:
         raise RepositoryError("bare repository: give --ref", code=NOT_A_REPOSITORY)
     ref = context.source.ref
@@ -74,10 +98,11 @@ def load_for_validation(context: OperationContext) -> Loading:
     return Loading(repository, tree, _read(context, tree, repository.prefix))
 
 
-def load(context: OperationContext) -> Loading:
+def load(context: OperationContext, *, ask: bool = True) -> Loading:
     """What a plan is made of: --ref, --worktree, else the working tree for development targets, HEAD for others.
 
-    Raises RepositoryError (not a repository, no commit), Refused for a dirty or on-disk source of a protected target.
+    `ask`: the backend may be asked for what lookups name. Raises RepositoryError (not a repository, no commit), Refused
+    for a dirty or on-disk source of a protected target.
     """
     if context.source.ref is not None and context.source.worktree:
         raise UsageError('"--ref" and "--worktree" exclude each other', code="BND620")
@@ -90,7 +115,67 @@ def load(context: OperationContext) -> Loading:
         )
     loading = _choose(context, repository)
     _refuse_uncommitted(context, loading)
+    answers = ask_backend(context, loading.loaded) if ask else {}
+    if answers:
+        merged = {kind: {**context.request.lookups.get(kind, {}), **found} for kind, found in answers.items()}
+        context = replace(context, request=replace(context.request, lookups={**context.request.lookups, **merged}))
+        loading = loading._replace(loaded=_read(context, loading.tree, repository.prefix))
+    loading = _with_python(context, loading)
+    _refuse_without_python(context, loading)
     return loading
+
+
+def load_tree(context: OperationContext, repository: Repository, tree: SourceTree) -> Loading:
+    """The bundle of a tree that the caller chose. Raises Refused when its Python functions may not run."""
+    loading = _with_python(context, _loading(context, repository, tree))
+    _refuse_without_python(context, loading)
+    return loading
+
+
+def _with_python(context: OperationContext, loading: Loading) -> Loading:
+    """The same with what the bundle's Python functions add, when there are some and they may run."""
+    if context.open_python is None or not _lacks_python(loading):
+        return loading
+    repository = loading.repository
+    top = context.start if repository is None else None if repository.bare else repository.top
+    with context.open_python(loading.tree, top) as run:
+        request = _request(context, repository.prefix if repository is not None else "")
+        return loading._replace(loaded=load_with_python(loading.tree, replace(request, python=run)))
+
+
+def _lacks_python(loading: Loading) -> bool:
+    return any(finding.code == _PYTHON_LEFT_OUT for finding in loading.loaded.diagnostics)
+
+
+def _refuse_without_python(context: OperationContext, loading: Loading) -> None:
+    """A plan without the jobs that Python adds would delete them."""
+    left_out = next((item for item in loading.loaded.diagnostics if item.code == _PYTHON_LEFT_OUT), None)
+    if left_out is None:
+        return
+    found = replace(left_out, code="BND318", severity=Severity.ERROR, hint=how_to_allow(context.allowed, "python"))
+    refused = Refused(found.summary, code=found.code, diagnostics=[found])
+    refused.read_source = loading.read_source
+    raise refused
+
+
+def refuse_untrusted(context: OperationContext) -> None:
+    """What changes something is not done for a source that may be hostile."""
+    if context.allowed.untrusted:
+        raise Refused(
+            "an untrusted source is never deployed or run",
+            code="BND321",
+            detail="--untrusted or BUNDLECTL_UNTRUSTED is set. Nothing was changed.",
+            hint="validate, plan and diff work for it",
+        )
+
+
+def how_to_allow(allowed: Allowance, kind: str) -> str:
+    """What to do so that code of a kind may run; why it cannot when the invoker's side forbids it."""
+    if allowed.untrusted:
+        return "nothing of an untrusted source is run: --untrusted or BUNDLECTL_UNTRUSTED is set"
+    if allowed.restricted:
+        return "DATABRICKS_BUNDLE_RESTRICTED_CODE_EXECUTION is set here, which forbids running code of any bundle"
+    return f"it runs code of the tree; for one that you trust: --allow {kind}"
 
 
 def _choose(context: OperationContext, repository: Repository) -> Loading:
@@ -142,9 +227,25 @@ def _loading(context: OperationContext, repository: Repository, tree: SourceTree
 
 
 def _read(context: OperationContext, tree: SourceTree, start: str) -> Loaded:
+    return load_cached(tree, _request(context, start), context.index)
+
+
+def _request(context: OperationContext, start: str) -> LoadRequest:
     top = context.start.parents[len(PurePosixPath(start).parts) - 1] if start else context.start
-    request = replace(context.request, start=start, top=str(top), override_files=_override_files(context, top))
-    return load_cached(tree, request, context.index)
+    return replace(context.request, start=start, top=str(top), override_files=_override_files(context, top))
+
+
+@contextmanager
+def same_request(context: OperationContext, loading: Loading) -> Iterator[LoadRequest]:
+    """What the bundle was loaded for, to load it once more and watch: config.trace."""
+    repository = loading.repository
+    request = _request(context, repository.prefix if repository is not None else "")
+    if context.open_python is None:
+        yield request
+        return
+    top = context.start if repository is None else None if repository.bare else repository.top
+    with context.open_python(loading.tree, top) as run:
+        yield replace(request, python=run)
 
 
 def _override_files(context: OperationContext, top: Path) -> tuple[tuple[str, bytes], ...]:

@@ -3,7 +3,7 @@
 Called by plan and deploy. Writes nothing, takes no lock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from bundlectl.config.cache import specs_of
 from bundlectl.git.repository import Repository
 from bundlectl.git.snapshot import read_code_tree
 from bundlectl.git.trees import read_blobs
+from bundlectl.model.artifact import Artifacts
 from bundlectl.model.backend import BackendIdentity, Observed
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.deployment import Deployment
@@ -23,7 +24,7 @@ from bundlectl.model.plan import CodeFile, Plan, PlanSource
 from bundlectl.model.source import Snapshot
 from bundlectl.operations.context import OperationContext
 from bundlectl.operations.load import Loading, load
-from bundlectl.operations.stage import describe_code, snapshot_digest
+from bundlectl.operations.stage import describe_code, resolve_artifacts, snapshot_digest
 from bundlectl.planning.classify import Differing, differing
 from bundlectl.planning.code import blobs_to_read, changed_files
 from bundlectl.planning.planner import PlanInputs, build
@@ -48,6 +49,7 @@ class Planned:
     backend: Backend
     observed: Observed
     specs: Mapping[str, JobSpec]  # of the jobs whose documents the plan needed
+    artifacts: Artifacts
     snapshot: Snapshot | None  # None when its digest came from the cache and nothing needed its files
 
     def all_specs(self) -> Mapping[str, JobSpec]:
@@ -57,11 +59,14 @@ class Planned:
         return {**self.specs, **specs_of(self.loading.loaded, missing)} if missing else self.specs
 
 
-def make_plan(context: OperationContext) -> Planned:
-    """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused."""
-    loading = load(context)
+def make_plan(context: OperationContext, hidden: Collection[str] = ()) -> Planned:
+    """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused.
+
+    `hidden`: artifacts that are to be taken as not built yet, as they were for a saved plan.
+    """
+    loading, artifacts = resolve_artifacts(context, load(context), hidden)
     bundle = loading.bundle
-    store = context.open_store(loading.home, bundle.name, bundle.target.name)
+    store = context.open_store(loading.home, bundle)
     recorded = store.read()
     deployment = recorded.deployment
     backend = context.open_backend(bundle)
@@ -73,7 +78,7 @@ def make_plan(context: OperationContext) -> Planned:
     if found.ids:
         documents = {id: document for id, document in backend.read(found.ids).items() if document is not None}
         observed = replace(observed, documents=documents)
-    code, snapshot = _code(context, loading, deployment, digest)
+    code, snapshot = _code(context, loading, store, deployment, digest)
     specs = specs_of(loading.loaded, found.documents)
     plan = build(
         PlanInputs(
@@ -91,7 +96,7 @@ def make_plan(context: OperationContext) -> Planned:
             backend=identity,
             capabilities=backend.capabilities,
             code=code,
-            artifacts=tuple({"name": name, "digest": None, "built": "at deploy"} for name in bundle.artifacts),
+            artifacts=artifacts.documents(),
             variables=_variables(bundle),
             dirty_paths=loading.tree.revision.dirty,
             protected=loading.protected_on_disk,
@@ -111,6 +116,7 @@ def make_plan(context: OperationContext) -> Planned:
         backend=backend,
         observed=observed,
         specs=specs,
+        artifacts=artifacts,
         snapshot=snapshot,
     )
 
@@ -137,7 +143,7 @@ def _place(identity: BackendIdentity) -> str:
 
 
 def _code(
-    context: OperationContext, loading: Loading, deployment: Deployment | None, digest: str | None
+    context: OperationContext, loading: Loading, store: StateStore, deployment: Deployment | None, digest: str | None
 ) -> tuple[tuple[CodeFile, ...], Snapshot | None]:
     """Files that changed since the last deployment; nothing is listed while the digests agree."""
     head = deployment.deployed if deployment is not None else None
@@ -146,12 +152,14 @@ def _code(
     snapshot = describe_code(context, loading)
     new = {file.path: (file.mode, file.blob) for file in snapshot.files}
     old: Mapping[str, tuple[str, str]] = {}
+    holder = loading.home
     if head is not None and head.code_tree is not None:
-        old = read_code_tree(loading.home, head.code_tree)
+        holder = store.code.holder(head.code_tree)
+        old = read_code_tree(holder, head.code_tree)
     wanted = blobs_to_read(old, new) if snapshot.size <= _COUNTED_BYTES else ()
     stored = {entry[1] for entry in old.values()}
     contents = {
-        **read_blobs(loading.home, [blob for blob in wanted if blob in stored]),
+        **read_blobs(holder, [blob for blob in wanted if blob in stored]),
         **read_blobs(loading.tree, [blob for blob in wanted if blob not in stored]),
     }
     return changed_files(old, new, contents), snapshot

@@ -8,17 +8,14 @@ from bundlectl.backends.base import Backend
 from bundlectl.model.deployment import Intent
 from bundlectl.model.events import Notice
 from bundlectl.operations.context import OperationContext
-from bundlectl.state.intents import ALIVE, state
-from bundlectl.state.store import Note, Recorded, StateStore, host_facts, lease_held, recover
+from bundlectl.state.store import Note, Recorded, StateStore, recover
 
 
 def take_over(context: OperationContext, store: StateStore, recorded: Recorded, backend: Backend) -> None:
-    """Makes the open apply ours. Raises LeaseHeld while its holder lives."""
+    """Makes the open apply ours; the caller has found its holder dead. Raises LeaseHeld when somebody was faster."""
     deployment = recorded.deployment
     assert deployment is not None and deployment.intent is not None
     intent = deployment.intent
-    if state(intent, context.clock.now_ms(), host_facts(intent)) == ALIVE:
-        raise lease_held(intent, deployment.target)
     context.emit(Notice(f"deployment {intent.deployment} by {intent.owner.actor} was cut off; taking it over"))
     note = Note("recover", intent.deployment, f"{intent.owner.actor} was cut off", actor=context.actor.name)
     recover(store, recorded, context.owner, note, now_ms=context.clock.now_ms())

@@ -4,6 +4,7 @@ Runs what is recorded as deployed, never what the working tree says. The inputs 
 the outcome once, at the end, also after an interrupt.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from bundlectl.base.clock import rfc3339
 from bundlectl.base.digest import digest_document
 from bundlectl.base.identifiers import random_id
 from bundlectl.base.suggest import nearest
+from bundlectl.model.artifact import ARTIFACT_MARK, PublishedPath, split_published_path
 from bundlectl.model.deployment import DeployedJob, Deployment
 from bundlectl.model.errors import BundlectlError, Interrupted, NotFound
 from bundlectl.model.events import Notice, RunProgress, TaskOutput
@@ -19,9 +21,10 @@ from bundlectl.model.location import address, key_of
 from bundlectl.model.manifest import open_manifest, seal
 from bundlectl.model.run import Result, Run, TaskRun
 from bundlectl.operations.context import OperationContext
+from bundlectl.operations.load import refuse_untrusted
 from bundlectl.operations.world import World, open_world
 from bundlectl.planning.references import with_known_ids
-from bundlectl.state.run_store import RunStore
+from bundlectl.state.store import RunRecords
 
 # How often a run is asked for its state: quick at first, so that short runs end promptly.
 _POLL_S = (0.02, 0.25)
@@ -60,12 +63,13 @@ class RunResult:
 
 def run(context: OperationContext, request: RunRequest) -> RunResult:
     """Starts a deployed job and follows it. Raises NotFound, Interrupted (after the cancel is recorded)."""
+    refuse_untrusted(context)
     world = open_world(context)
     deployment = world.deployed
     key = _job_key(deployment, request.job)
     job = deployment.jobs[key]
     manifest = open_manifest(_inputs(context, world, deployment, key, job, request))
-    store = RunStore(world.repository, world.bundle.name, world.bundle.target.name)
+    store = world.runs
     with context.driving():
         token = request.token or random_id()
         run_id = world.backend.submit(job.id, parameters=request.parameters, only=request.only, token=token)
@@ -78,7 +82,7 @@ def run(context: OperationContext, request: RunRequest) -> RunResult:
 def _follow_to_end(
     context: OperationContext,
     backend: Backend,
-    store: RunStore,
+    store: RunRecords,
     key: str,
     run_id: str,
     manifest: dict[str, Any],
@@ -206,13 +210,14 @@ def _inputs(
     spec = world.store.documents(world.recorded.version, [key])[key]
     document = with_known_ids(spec, {name: entry.id for name, entry in deployment.jobs.items()})
     identity = world.backend.identity()
+    last = _last_manifest(world)
     return {
         "bundle": world.bundle.name,
         "job": address(key),
         "target": world.bundle.target.name,
         "source": {"commit": head.commit, "tree": head.tree, "dirty": head.dirty},
         "snapshot": job.snapshot,
-        "artifacts": [],
+        "artifacts": _artifacts(document, last),
         "spec": {"digest": job.spec, "document": document},
         "parameters": effective_parameters(document, request.parameters),
         "task_overrides": {},
@@ -224,15 +229,33 @@ def _inputs(
             "lineage": deployment.lineage,
             "serial": deployment.serial,
             "id": head.deployment,
-            "manifest": _deployment_manifest(world),
+            "manifest": digest_document(last) if last is not None else None,
         },
     }
 
 
-def _deployment_manifest(world: World) -> str | None:
-    """Digest of the manifest of the deployment that is run."""
-    last = next((entry.manifest for entry in world.store.history() if entry.manifest is not None), None)
-    return digest_document(last) if last is not None else None
+def _last_manifest(world: World) -> Mapping[str, Any] | None:
+    """The manifest of the deployment that is run."""
+    return next((entry.manifest for entry in world.store.history() if entry.manifest is not None), None)
+
+
+def _artifacts(document: dict[str, Any], manifest: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """The built files that a job document names, under the paths that they have in the deployment's manifest."""
+    listed = manifest["artifacts"] if manifest is not None else []
+    paths = {item["digest"]: item["path"] for item in listed}
+    found = {f"sha256:{part.sha256}": part.name for part in _published(document)}
+    return [{"path": paths.get(digest, found[digest]), "digest": digest} for digest in sorted(found)]
+
+
+def _published(value: Any) -> Iterator[PublishedPath]:
+    """Paths of built files in the texts of a document."""
+    if isinstance(value, str):
+        parts = split_published_path(value) if ARTIFACT_MARK in value else None
+        if parts is not None:
+            yield parts
+        return
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _published(item)
 
 
 def effective_parameters(document: dict[str, Any], given: dict[str, str]) -> list[dict[str, str]]:
@@ -242,7 +265,7 @@ def effective_parameters(document: dict[str, Any], given: dict[str, str]) -> lis
     return [{"name": name, "value": value, "origin": origin} for name, (value, origin) in sorted(values.items())]
 
 
-def _record(context: OperationContext, store: RunStore, run_id: str, manifest: dict[str, Any], subject: str) -> None:
+def _record(context: OperationContext, store: RunRecords, run_id: str, manifest: dict[str, Any], subject: str) -> None:
     """Writes a manifest to the runs ref. Failing to record never fails the run; it is said."""
     try:
         store.append({run_id: manifest}, subject)

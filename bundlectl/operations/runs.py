@@ -15,7 +15,6 @@ from bundlectl.model.run import Run, TaskRun
 from bundlectl.operations.context import OperationContext
 from bundlectl.operations.run import follow
 from bundlectl.operations.world import World, open_world
-from bundlectl.state.run_store import RunStore
 
 LATEST = "latest"
 
@@ -68,7 +67,7 @@ def list_runs(context: OperationContext, *, job: str | None, limit: int) -> list
     world = open_world(context)
     keys = _keys(world)
     wanted = _job_id(world, job) if job is not None else None
-    store = _store(world)
+    store = world.runs
     listed: list[ListedRun] = []
     for run in world.backend.runs(wanted, limit if wanted is not None else limit * 5):
         if run.job_id not in keys:
@@ -123,7 +122,7 @@ def run_manifest(context: OperationContext, wanted: str) -> Mapping[str, Any]:
     if "outcome" in found.manifest or not found.run.is_terminal:
         return found.manifest
     sealed = seal(dict(found.manifest), world.backend.outcome(found.run.run_id), rfc3339(context.clock.now_ms()))
-    _store(world).append({found.run.run_id: sealed}, f"run {found.run.run_id} ended, recorded later")
+    world.runs.append({found.run.run_id: sealed}, f"run {found.run.run_id} ended, recorded later")
     return sealed
 
 
@@ -153,7 +152,7 @@ def _find(world: World, wanted: str) -> FoundRun:
             f'run {run.run_id} does not belong to target "{world.bundle.target.name}" of bundle "{world.bundle.name}"',
             hint="bundlectl runs list",
         )
-    return FoundRun(run, key, _store(world).read(run.run_id))
+    return FoundRun(run, key, world.runs.read(run.run_id))
 
 
 def _latest(world: World, job_id: str | None, keys: Mapping[str, str]) -> Run:
@@ -195,10 +194,6 @@ def _job_id(world: World, wanted: str) -> str:
             + (f'; did you mean "{near}"?' if near else "")
         )
     return jobs[key].id
-
-
-def _store(world: World) -> RunStore:
-    return RunStore(world.repository, world.bundle.name, world.bundle.target.name)
 
 
 def _part(manifest: Mapping[str, Any] | None, *names: str) -> str | None:

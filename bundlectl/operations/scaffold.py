@@ -1,4 +1,7 @@
-"""templates/<name> -> a new bundle folder. No template is fetched and no template code is run."""
+"""templates/<name> -> a new bundle folder, with the schema for editors beside it.
+
+No template is fetched and no template code is run.
+"""
 
 import re
 from pathlib import Path
@@ -10,6 +13,8 @@ from bundlectl.model.errors import InputError, UsageError
 
 # The one placeholder of templates: plain text, so that it meets neither ${...} nor {{...}}.
 PLACEHOLDER = "__BUNDLE_NAME__"
+# Where the first line of each template's bundle files sends editors. Never synced, as all of that folder.
+SCHEMA = ".bundlectl/bundle.schema.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -53,9 +58,13 @@ def scaffold(template: str, folder: Path, name: str | None) -> Scaffolded:
             hint="name another folder: bundlectl init TEMPLATE DIR",
         )
     try:
-        return Scaffolded(template, folder, _copy(resource_folder("templates") / template, folder, bundle))
+        files = _copy(resource_folder("templates") / template, folder, bundle)
+        schema = folder / SCHEMA
+        schema.parent.mkdir()
+        schema.write_bytes((resource_folder("schemas") / "bundle" / "v1.json").read_bytes())
     except OSError as error:
         raise InputError(f'cannot write to "{folder}": {error.strerror}', code="BND623") from error
+    return Scaffolded(template, folder, (*files, SCHEMA))
 
 
 def _copy(source: Path, folder: Path, name: str) -> tuple[str, ...]:

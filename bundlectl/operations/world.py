@@ -14,7 +14,7 @@ from bundlectl.model.deployment import Deployment
 from bundlectl.model.errors import NotFound
 from bundlectl.operations.context import OperationContext, Source
 from bundlectl.operations.load import load_for_validation
-from bundlectl.state.store import Recorded, StateStore
+from bundlectl.state.store import Recorded, RunRecords, StateStore
 
 
 class World(NamedTuple):
@@ -23,6 +23,7 @@ class World(NamedTuple):
     repository: Repository
     bundle: Bundle
     store: StateStore
+    runs: RunRecords
     recorded: Recorded
     backend: Backend
 
@@ -40,13 +41,20 @@ class World(NamedTuple):
 
 def open_world(context: OperationContext) -> World:
     """Finds bundle and target and reads the recorded state. Raises RepositoryError, InputError, StateError."""
-    loading = load_for_validation(context)
+    repository, bundle = find_bundle(context)
+    store = context.open_store(repository, bundle)
+    runs = context.open_runs(repository, bundle)
+    return World(repository, bundle, store, runs, store.read(), context.open_backend(bundle))
+
+
+def find_bundle(context: OperationContext) -> tuple[Repository, Bundle]:
+    """The bundle whose deployments are meant, and its repository. Raises RepositoryError, InputError."""
+    loading = load_for_validation(context, run_code=False)
     repository = loading.home
     bundle = loading.loaded.bundle
     if bundle is None and context.source.ref is None and repository.head_commit is not None:
-        committed = load_for_validation(replace(context, source=Source(ref="HEAD")))
+        committed = load_for_validation(replace(context, source=Source(ref="HEAD")), run_code=False)
         bundle = committed.loaded.bundle
     if bundle is None:
         raise loading.failure(loading.loaded.diagnostics.settled(planning=True))
-    store = context.open_store(repository, bundle.name, bundle.target.name)
-    return World(repository, bundle, store, store.read(), context.open_backend(bundle))
+    return repository, bundle

@@ -1,4 +1,4 @@
-"""Results of init, validate, deploy, history and summary as text. Pure.
+"""Results of init, deploy, history and summary as text. Pure.
 
 Called by cli. JSON forms are in render.documents; plans are in render.plan_text, runs in render.run_text.
 """
@@ -6,14 +6,12 @@ Called by cli. JSON forms are in render.documents; plans are in render.plan_text
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bundlectl.model.diagnostic import Diagnostic
+from bundlectl.model.artifact import ArtifactFile
 from bundlectl.model.run import Run
-from bundlectl.model.source import Revision
-from bundlectl.render.diagnostics import count_line
 from bundlectl.render.documents import AppliedChange
 from bundlectl.render.escape import Style, plain, visible
 from bundlectl.render.event_text import PAST
-from bundlectl.render.values import commit_text, counted, duration_text, job_name, minute_text, table
+from bundlectl.render.values import commit_text, counted, duration_text, job_name, minute_text, snapshot_text, table
 
 
 class DeploymentLine(NamedTuple):
@@ -45,34 +43,9 @@ def init_text(directory: str, files: Sequence[str]) -> str:
     return f"Created {folder.rstrip('/')}/ ({counted(len(files), 'file')}). Next: {enter}bundlectl validate\n"
 
 
-def validate_text(
-    *,
-    bundle: str,
-    jobs: int,
-    targets: int,
-    files: int,
-    revision: Revision,
-    unmanaged: Mapping[str, int],
-    diagnostics: Sequence[Diagnostic],
-) -> str:
-    """What was checked, what is left alone, and how it went."""
-    lines = [
-        f"{visible(bundle)}: {counted(jobs, 'job')}, {counted(targets, 'target')}, {counted(files, 'file')}"
-        f" at {_place(revision)}"
-    ]
-    if unmanaged:
-        kinds = ", ".join(f"{visible(kind)} ({number})" for kind, number in sorted(unmanaged.items()))
-        lines.append(f"not managed by bundlectl: {kinds}")
-    counts = count_line(diagnostics)
-    lines.append(counts if counts.split(" ", 1)[0] != "0" else f"ok: {counts}")
-    return "\n".join(lines) + "\n"
-
-
-def _place(revision: Revision) -> str:
-    if not revision.working_tree:
-        return f"commit {commit_text(revision.commit)}" if revision.commit else "a folder outside git"
-    state = "dirty" if revision.dirty else "clean"
-    return f"working tree ({state}, tree {commit_text(revision.tree)})"
+def built_text(files: Iterable[ArtifactFile]) -> str:
+    """`validate --build`: each built file with the start of its digest."""
+    return table((visible(file.shown_path), snapshot_text(file.digest)) for file in files) or "no artifacts\n"
 
 
 def deploy_text(outcomes: Sequence[AppliedChange], line: DeploymentLine, *, style: Style = plain) -> str:

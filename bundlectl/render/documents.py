@@ -40,6 +40,17 @@ class AppliedChange(Protocol):
     def not_converged(self) -> tuple[str, ...]: ...
 
 
+class EndedScript(Protocol):
+    """A script of a bundle that ended."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def exit_code(self) -> int: ...
+    @property
+    def elapsed_ms(self) -> int: ...
+
+
 def dumps(document: Any) -> str:
     """Canonical JSON and a line end; control, bidi and invisible characters as `\\uXXXX`. Digests are over the
     canonical bytes, which differ from this text in those characters only.
@@ -126,6 +137,11 @@ def deploy_document(manifest: Mapping[str, Any] | None, outcomes: Iterable[Appli
         for item in outcomes
     ]
     return result_document("deploy", manifest=manifest, results=results)
+
+
+def script_document(done: EndedScript) -> dict[str, Any]:
+    """`run -o json` of a script."""
+    return result_document("script", script=done.name, exit_code=done.exit_code, elapsed_ms=done.elapsed_ms)
 
 
 def run_document(

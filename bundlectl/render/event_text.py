@@ -10,7 +10,7 @@ from bundlectl.model.events import ApplyFinished, ApplyStarted, Event, LockWaiti
 from bundlectl.model.plan import Action
 from bundlectl.model.run import Run
 from bundlectl.render.escape import visible
-from bundlectl.render.values import duration_text, job_name
+from bundlectl.render.values import commit_text, duration_text, job_name
 
 PAST: Mapping[str, str] = {
     Action.CREATE: "created",
@@ -83,8 +83,11 @@ def event_lines(event: Event, watch: RunWatch) -> list[str]:
     if isinstance(event, ApplyFinished):
         return [_applied_line(event)]
     if isinstance(event, LockWaiting):
-        where = f" ({visible(event.run_url)})" if event.run_url else ""
-        return [f"waiting: {visible(event.holder)} is deploying since {duration_text(event.age_ms)}{where}"]
+        where = f" on {visible(event.host)}" if event.host else ""
+        run = f" ({visible(event.run_url)})" if event.run_url else ""
+        what = f" {commit_text(event.commit)}" if event.commit else ""
+        since = duration_text(event.age_ms)
+        return [f"waiting: {visible(event.holder)} is deploying{what} since {since}{where}{run}"]
     if isinstance(event, RunProgress):
         return [_state_line(event.address, change) for change in watch.changes(event.run) if _worth_a_line(change)]
     return [f"{visible(event.task_key)} | {visible(line)}" for line in event.text.splitlines()]

@@ -62,7 +62,15 @@ class JsonLines:
             self._applied(event)
         elif isinstance(event, LockWaiting):
             text = f"waiting for {event.holder}"
-            self._send("lock_wait", text, holder=event.holder, age_ms=event.age_ms, run_url=event.run_url)
+            self._send(
+                "lock_wait",
+                text,
+                holder=event.holder,
+                age_ms=event.age_ms,
+                host=event.host,
+                commit=event.commit,
+                run_url=event.run_url,
+            )
         elif isinstance(event, RunProgress):
             for change in self._watch.changes(event.run):
                 self._state(event.address, change)

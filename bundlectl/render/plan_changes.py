@@ -62,7 +62,11 @@ def visible_fields(change: Change) -> list[FieldChange]:
 
 def field_sign(field: FieldChange) -> str:
     """`+` for a field that appears, `-` for one that goes, `~` for another value."""
-    old, new = _from(field), field.desired
+    return value_sign(_from(field), field.desired)
+
+
+def value_sign(old: Any, new: Any) -> str:
+    """`+` for a value that appears, `-` for one that goes, `~` for another one."""
     if old is ABSENT:
         return "+"
     return "-" if new is ABSENT else "~"
@@ -100,17 +104,17 @@ def _folded(changes: list[Change], style: Style) -> Iterator[str]:
 def _change(change: Change, style: Style, show: str, verbose: bool) -> Iterator[str]:
     sign, kind = SIGNS[change.action]
     text = f"{job_name(change.address)}{_headline(change)}"
-    yield f"{style(kind, f'{sign:>3}')} {_placed(text, 4, span_text(change.span))}"
+    yield f"{style(kind, f'{sign:>3}')} {placed(text, 4, span_text(change.span))}"
     if change.action is Action.CREATE and change.desired is not None:
-        yield f"      {_description(change.desired)}"
+        yield f"      {description(change.desired)}"
     for field in visible_fields(change):
         yield from _field(field, change, style, verbose)
     if show in ("suppressed", "all"):
         for field in change.fields:
             if field.verdict in _HIDDEN_VERDICTS or _kept(field):
-                yield f"      = {_columns(visible(path_short(field.path)), _suppressed(field), '')}"
+                yield f"      = {columns(visible(path_short(field.path)), _suppressed(field), '')}"
     if change.code is not None and change.action is not Action.CREATE:
-        yield f"      {style('change', '~')} {_columns('code', _code(change), '')}"
+        yield f"      {style('change', '~')} {columns('code', _code(change), '')}"
     if change.active_runs:
         yield f"      {_active(change)}"
     same = _unchanged_fields(change)
@@ -130,7 +134,8 @@ def _headline(change: Change) -> str:
     return f"  {visible(change.reason)}" if change.reason else ""
 
 
-def _description(document: Mapping[str, Any]) -> str:
+def description(document: Mapping[str, Any]) -> str:
+    """A new job in a few words: how many tasks, what starts it."""
     tasks = document.get("tasks")
     parts = [counted(len(tasks) if isinstance(tasks, list) else 0, "task")]
     schedule = schedule_text(document)
@@ -158,22 +163,26 @@ def schedule_text(document: Mapping[str, Any]) -> str | None:
 
 
 def _field(field: FieldChange, change: Change, style: Style, verbose: bool) -> Iterator[str]:
-    sign = field_sign(field)
-    old, new = _from(field), field.desired
-    name = visible(path_short(field.path))
-    mark = style({"+": "add", "-": "remove"}.get(sign, "change"), sign)
     place = _note(field, change) or span_text(field.span)
-    if not field.sensitive and (is_block(old) or is_block(new)):
-        yield f"      {mark} {_columns(name, 'text', place)}"
+    name = path_short(field.path)
+    return field_lines(name, _from(field), field.desired, place, style, sensitive=field.sensitive, verbose=verbose)
+
+
+def field_lines(
+    name: str, old: Any, new: Any, place: str, style: Style, *, sensitive: bool, verbose: bool, named: bool = False
+) -> Iterator[str]:
+    """One field old -> new, and where it is written; text of several lines as its diff. `named`: see value_text."""
+    sign = value_sign(old, new)
+    shown = visible(name)
+    mark = style({"+": "add", "-": "remove"}.get(sign, "change"), sign)
+    if not sensitive and (is_block(old) or is_block(new)):
+        yield f"      {mark} {columns(shown, 'text', place)}"
         yield from _text_diff(old, new, style, verbose)
         return
-    if sign == "+":
-        value = value_text(new, sensitive=field.sensitive)
-    elif sign == "-":
-        value = f"{value_text(old, sensitive=field.sensitive)}  {UNSET}"
-    else:
-        value = f"{value_text(old, sensitive=field.sensitive)} -> {value_text(new, sensitive=field.sensitive)}"
-    yield f"      {mark} {_columns(name, value, place)}"
+    before = value_text(old, sensitive=sensitive, named=named)
+    after = value_text(new, sensitive=sensitive, named=named)
+    value = after if sign == "+" else f"{before}  {UNSET}" if sign == "-" else f"{before} -> {after}"
+    yield f"      {mark} {columns(shown, value, place)}"
 
 
 def _from(field: FieldChange) -> Any:
@@ -222,9 +231,14 @@ def _code(change: Change) -> str:
     code = change.code
     assert code is not None
     if code.direct:
-        shown = ", ".join(visible(path) for path in code.direct[:5])
-        return shown + (f" and {len(code.direct) - 5} more" if len(code.direct) > 5 else "")
+        return files_text(code.direct)
     return f"snapshot {snapshot_text(code.old)} -> {snapshot_text(code.new)}"
+
+
+def files_text(paths: tuple[str, ...]) -> str:
+    """Changed files that a job names, the first few."""
+    shown = ", ".join(visible(path) for path in paths[:5])
+    return shown + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
 def _active(change: Change) -> str:
@@ -251,14 +265,15 @@ def _leaves(value: Any) -> int:
     return 1
 
 
-def _columns(name: str, value: str, place: str) -> str:
+def columns(name: str, value: str, place: str) -> str:
     """A field's name, value and place, each at its column or after a gap."""
     width = _VALUE - 8
     text = f"{name:<{width}}" if len(name) < width else f"{name} "
-    return _placed(text + value, 8, place)
+    return placed(text + value, 8, place)
 
 
-def _placed(text: str, start: int, place: str) -> str:
+def placed(text: str, start: int, place: str) -> str:
+    """A line's text and, at its column or after a gap, where it is written. `start`: column of the text."""
     if not place:
         return text.rstrip()
     width = _PLACE - start

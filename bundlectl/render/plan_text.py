@@ -3,7 +3,7 @@
 Called by cli for `plan` and for the plan that `deploy` asks about. Loads nothing heavy: an unchanged plan is one line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bundlectl.model.plan import Action, CodeFile, Plan, PlanSource, count
 from bundlectl.render.escape import Style, plain, visible
@@ -32,6 +32,8 @@ def plan_text(plan: Plan, *, style: Style = plain, show: str = "changed", verbos
         parts.append([style("bold", "Changes"), *change_lines(plan.changes, style, show=show, verbose=verbose)])
     if plan.code or plan.code_only:
         parts.append(list(_code(plan, style)))
+    if plan.artifacts:
+        parts.append([style("bold", "Artifacts"), *_artifacts(plan)])
     guards = list(_guards(plan, style))
     if guards:
         parts.append([style("bold", "Guards"), *guards])
@@ -100,15 +102,30 @@ def _header(plan: Plan, style: Style) -> Iterator[str]:
 def _code(plan: Plan, style: Style) -> Iterator[str]:
     old, new = snapshot_text(plan.base.snapshot), snapshot_text(plan.snapshot)
     yield f"{style('bold', 'Code')}  snapshot {old} -> {new}"
-    shown = plan.code[:_SHOWN_FILES]
+    yield from file_lines(plan.code, style)
+    if plan.code_only and not plan.changes:
+        yield "  no job runs from it; a deploy records it"
+
+
+def file_lines(files: Sequence[CodeFile], style: Style, notes: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Changed files with their line counts; of very many, the first. `notes`: what else is said of a file, by path."""
+    shown = files[:_SHOWN_FILES]
     width = max((len(visible(file.path)) for file in shown), default=0)
     for file in shown:
         sign, kind = _FILE_SIGNS[file.status]
-        yield f"  {style(kind, sign)} {visible(file.path):<{width}}  {_lines(file)}"
-    if len(plan.code) > len(shown):
-        yield f"  {counted(len(plan.code) - len(shown), 'more file')}"
-    if plan.code_only and not plan.changes:
-        yield "  no job runs from it; a deploy records it"
+        note = notes.get(file.path) if notes is not None else None
+        yield f"  {style(kind, sign)} {visible(file.path):<{width}}  {_lines(file)}{f'  {note}' if note else ''}"
+    if len(files) > len(shown):
+        yield f"  {counted(len(files) - len(shown), 'more file')}"
+
+
+def _artifacts(plan: Plan) -> Iterator[str]:
+    """Built files by content; what is not built yet says so."""
+    names = [visible(item["path"]) for item in plan.artifacts]
+    width = max(map(len, names))
+    for item, name in zip(plan.artifacts, names, strict=True):
+        digest = item.get("digest")
+        yield f"  {name:<{width}}  {snapshot_text(digest) if digest else 'built at deploy'}"
 
 
 def _lines(file: CodeFile) -> str:

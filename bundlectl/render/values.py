@@ -1,6 +1,7 @@
 """Small pieces of text that several renderers share: values of fields, ids, times, durations, columns. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,9 +10,12 @@ from bundlectl.model.plan import ABSENT, HIDDEN_TEXT
 from bundlectl.render.escape import shortened, visible
 
 KNOWN_AFTER = "(known after deploy)"
+BUILT_AT_DEPLOY = "(built at deploy)"
 UNSET = "(unset)"
 _WIDEST_VALUE = 80
 _REFERENCE = "${resources.jobs."
+_ARTIFACT = "${artifacts."
+_BUILT = re.compile(r'"[^"]*\$\{artifacts\.[^"]*"')  # a text, in JSON, that names a file which is not built yet
 
 
 def job_name(address: str) -> str:
@@ -58,15 +62,21 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def value_text(value: Any, *, sensitive: bool = False, limit: int = _WIDEST_VALUE) -> str:
-    """A JSON value on one line: text in quotes, what is not known yet and what must not be seen by its name."""
+def value_text(value: Any, *, sensitive: bool = False, limit: int = _WIDEST_VALUE, named: bool = False) -> str:
+    """A JSON value on one line: text in quotes, what is not known yet and what must not be seen by its name.
+
+    `named`: references to jobs and built files are shown as they are written.
+    """
     if value is ABSENT:
         return UNSET
     if sensitive or value == {"sensitive": True}:
         return HIDDEN_TEXT
-    if isinstance(value, str) and _REFERENCE in value:
+    if isinstance(value, str) and _REFERENCE in value and not named:
         return KNOWN_AFTER
-    return shortened(visible(json.dumps(value, ensure_ascii=False, sort_keys=True)), limit)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if _ARTIFACT in text and not named:
+        text = _BUILT.sub(BUILT_AT_DEPLOY, text)
+    return shortened(visible(text), limit)
 
 
 def is_block(value: Any) -> bool:

@@ -5,6 +5,7 @@ numbers and booleans where text is expected, null for lists and maps, and keys t
 jobs. What a target changes may be a part, so nothing is required there.
 """
 
+import re
 from collections.abc import Iterator
 
 from bundlectl.schema.shapes import Schema, boolean, document
@@ -24,6 +25,11 @@ _COMMON: dict[str, Schema] = {
         "pattern": r"\$\{[^{}]+\}",
     },
 }
+# Kinds that become text, the most first, and what they become.
+_NOT_TEXT: tuple[tuple[list[str], tuple[str, ...]], ...] = (
+    (["number", "boolean"], ("7", "-7", "1.5", "true", "false")),
+    (["integer", "boolean"], ("7", "-7", "true", "false")),
+)
 _PARTIAL = "Part"  # suffix of definitions in which nothing is required
 
 
@@ -141,10 +147,23 @@ def _texts(limits: Limits | None) -> Iterator[Schema]:
             schema["minLength"] = limits.min_length
         if limits.max_length is not None:
             schema["maxLength"] = limits.max_length
+        elif limits.max_bytes is not None:
+            schema["maxLength"] = limits.max_bytes  # no text has more characters than bytes
         yield schema
         if len(schema) == 1:
             yield {"type": ["number", "boolean"]}
+        else:
+            yield from _as_text(limits)
     yield _TEXT_WITH_REFERENCE
+
+
+def _as_text(limits: Limits) -> Iterator[Schema]:
+    """Numbers and booleans become text: good where such text is."""
+    good = limits.form != "duration"
+    for kinds, texts in _NOT_TEXT:
+        if good and all(limits.pattern is None or re.fullmatch(limits.pattern, text) for text in texts):
+            yield {"type": kinds}
+            return
 
 
 def _numbers(entry: Entry) -> Iterator[Schema]:

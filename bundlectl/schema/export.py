@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bundlectl.base.files import write_atomic
 from bundlectl.base.resources import resource_folder
-from bundlectl.schema import manifests, plan_document, results
+from bundlectl.schema import diff_document, manifests, plan_document, results
 from bundlectl.schema.bundle_schema import bundle_schema, job_schema
 from bundlectl.schema.derive import tables
 from bundlectl.schema.shapes import Schema
@@ -21,6 +21,7 @@ KINDS: Mapping[str, Callable[[], Schema]] = {
     "bundle": lambda: bundle_schema(tables()),
     "job": lambda: job_schema(tables()),
     "plan": plan_document.plan,
+    "diff": diff_document.diff,
     "deployment": manifests.deployment,
     "run-manifest": manifests.run_manifest,
     "events": results.events,
@@ -29,9 +30,13 @@ KINDS: Mapping[str, Callable[[], Schema]] = {
     "deploy": results.deploy,
     "run": results.run,
     "runs": results.runs,
+    "script": results.script,
     "history": results.history,
     "summary": results.summary,
+    "state": results.state,
+    "state-document": results.state_document,
     "init": results.init,
+    "explain": results.explain,
 }
 
 

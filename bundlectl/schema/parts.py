@@ -62,11 +62,13 @@ def artifacts() -> Schema:
     """Built files that belong to a deployment."""
     return array(
         record(
-            {"path": text("Relative to the bundle root")},
+            {"path": text("Relative to the top of the tree; a pattern while it is not built")},
             {
-                "digest": nullable(digest("null when it is built at deploy")),
-                "built_from": nullable(text("Tree that it was built from")),
-                "name": text("Key of the artifact"),
+                "digest": nullable(digest("Of the file; null when it is built at deploy")),
+                "built_from": nullable(text("Git id of the files that the build sees; null for a file of the tree")),
+                "name": text("Key of the artifact; left out for a library that is no artifact"),
+                "build": text("Command, of an artifact that is built at deploy"),
+                "environment": digest("Of the environment, of an artifact that is built at deploy"),
             },
         ),
         "Built files that belong to the deployment",

@@ -87,7 +87,8 @@ def _change() -> Schema:
     )
 
 
-def _code_file() -> Schema:
+def code_file() -> Schema:
+    """One changed file."""
     return record(
         {
             "path": text("Relative to the sync root"),
@@ -167,7 +168,7 @@ def plan() -> Schema:
     """bundlectl.plan/v1. Closed: a plan file with an unknown member is refused."""
     drifted = record({"address": address(), "gone": boolean("Whether the job is gone"), "fields": array(_field())})
     code = record(
-        {"changed": array(_code_file(), "Files that differ between the snapshots")},
+        {"changed": array(code_file(), "Files that differ between the snapshots")},
         {"recorded_only": boolean("Whether no job uses the changed code")},
     )
     required = {

@@ -5,8 +5,9 @@ only added and readers ignore what they do not know, so these schemas are open; 
 required, which is what catches a misspelt one.
 """
 
+from bundlectl.model.explanation import ROLES
 from bundlectl.schema.manifests import deployment_body, run_manifest_body
-from bundlectl.schema.parts import ACTIONS, diagnostic
+from bundlectl.schema.parts import ACTIONS, diagnostic, position
 from bundlectl.schema.plan_document import summary as plan_summary
 from bundlectl.schema.shapes import (
     Schema,
@@ -63,6 +64,11 @@ def diagnostics() -> Schema:
             "source": nullable(mapping(anything(), "Where the bundle was read")),
             "counts": mapping(integer(), "How many of each severity"),
         },
+        {
+            "targets": array(
+                text(), "All that were resolved, with --all-targets; a finding that only some have names them"
+            )
+        },
     )
 
 
@@ -88,6 +94,16 @@ def run() -> Schema:
     manifest = nullable(run_manifest_body() | {"description": "null when no manifest is known"})
     required = {"manifest": manifest, "task_outputs": array(output)}
     return _result("run", "Run of a job", required, {"run": _run_entry() | {"description": "The run as it stands"}})
+
+
+def script() -> Schema:
+    """`run -o json` of a script."""
+    required = {
+        "script": text("Name of the script"),
+        "exit_code": integer("Of its shell"),
+        "elapsed_ms": integer("Milliseconds that it took", least=0),
+    }
+    return _result("script", "Script of a bundle that ended", required)
 
 
 def runs() -> Schema:
@@ -142,6 +158,99 @@ def summary() -> Schema:
             "jobs": array(job),
         },
     )
+
+
+def explain() -> Schema:
+    """`explain -o json`: of a field, or of a diagnostic code."""
+    span = record(
+        {"file": text("Relative to the top of the tree, or as the invoker named it"), "start": position()},
+        {"end": position()},
+        more=True,
+    )
+    link = record(
+        {
+            "raw": nullable(text("As written, when references in it were replaced")),
+            "span": nullable(span | {"description": "null: no file says it"}),
+            "role": choice(*ROLES, description="What gave the value"),
+            "note": nullable(text("For people: what the role does not say")),
+            "path": nullable(text("The field that is written there, when it is another one: a variable, a preset")),
+            "wins": boolean("Whether the value of the field is the one of this link"),
+            "overridden": boolean("Whether a newer link replaced it"),
+        },
+        {"value": anything("The value after this link; left out when it took the field away")},
+        more=True,
+    )
+    behaviour = record(
+        {"behaviour": text("Row of the field table"), "reason": text("As in a plan"), "why": text()}, more=True
+    )
+    rule = record(
+        {"compared_as": text("Kind of value"), "text": text("For people"), "behaviours": array(behaviour)}, more=True
+    )
+    field = record(
+        {
+            "path": text("The field in full"),
+            "target": nullable(text("null when none could be chosen")),
+            "chain": array(link, "Newest first"),
+            "rule": nullable(rule | {"description": "How it is compared; null for what acts through jobs only"}),
+        },
+        {
+            "value": anything("Left out when the field is not set"),
+            "recorded": anything("What the last deployment wrote; left out when it did not set the field"),
+            "deployment": integer("Which deployment that was"),
+        },
+        more=True,
+    )
+    code = record({"code": text("Registered code"), "title": text(), "explanation": text()}, more=True)
+    whole = _result("explain", "Where a value comes from", {})
+    return whole | {"anyOf": [field, code]}
+
+
+def state() -> Schema:
+    """`state list, show, unlock, accept-rewrite, gc -o json`."""
+    apply = record(
+        {
+            "deployment": text("Id of the deployment that is under way"),
+            "holder": text("Who deploys"),
+            "host": nullable(text()),
+            "run_url": nullable(text("Run of the CI system")),
+            "commit": nullable(text("Commit that is being deployed")),
+            "begun_at": time(),
+            "lease_until": time(),
+            "alive": boolean("Whether the holder lives, as far as this machine can tell"),
+        },
+        more=True,
+    )
+    target = record(
+        {
+            "target": text(),
+            "ref": text("Full name of the ref that holds the state"),
+            "form": choice("branch", "ref"),
+            "remote": text("Address of the git remote; . for the repository itself"),
+            "tip": nullable(text("Newest state commit; null before the first")),
+            "serial": nullable(integer("How many deployments have ended")),
+            "lineage": nullable(text("Id of this history of deployments")),
+            "commit": nullable(text("Commit that is deployed")),
+            "jobs": integer("How many jobs are recorded", least=0),
+            "open_apply": nullable(apply | {"description": "A deploy that has begun and not ended"}),
+        },
+        more=True,
+    )
+    cache = record({"path": text(), "bytes_before": integer(), "bytes_after": integer()}, more=True)
+    required = {"targets": array(target, "One for each target that was asked for")}
+    return _result("state", "Recorded state", required, {"caches": array(cache, "What was packed")})
+
+
+def state_document() -> Schema:
+    """`state pull`."""
+    required = {
+        "ref": text("Full name of the ref that holds the state"),
+        "remote": text("Address of the git remote; . for the repository itself"),
+        "version": text("State commit"),
+        "meta": mapping(anything(), "meta.json of the commit"),
+        "jobs": mapping(mapping(anything()), "Each recorded job with its document, by key"),
+        "apply": nullable(mapping(anything(), "apply.json of the commit")),
+    }
+    return _result("state-document", "One commit of the recorded state", required)
 
 
 def init() -> Schema:

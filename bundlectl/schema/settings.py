@@ -32,7 +32,7 @@ class State(Model):
     remote: str | None = optional("Git remote that holds the state; . for the local repository")
     form: Literal["auto", "branch", "ref"] | None = optional("Whether the state is a ref of ours or an orphan branch")
     require_signed: bool | None = optional("Whether an unsigned state commit is refused")
-    strict_lease: bool | None = optional("Whether a lease is never taken over by itself")
+    strict_lease: bool | None = optional("Whether a lease runs out only by being watched for its whole length")
 
 
 class PromotionRuns(Model):

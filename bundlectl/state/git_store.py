@@ -1,4 +1,4 @@
-"""The default store: state as a chain of git commits, one per change, on a ref of the repository itself.
+"""The default store: state as a chain of git commits, one per change, in the repository itself or on a remote of it.
 
 Called by operations through the StateStore protocol. What a commit holds is in layout; how it gets there, git.chain.
 """
@@ -10,19 +10,20 @@ from typing import Any
 from bundlectl import __version__
 from bundlectl.base.clock import Clock
 from bundlectl.base.digest import digest_bytes, digest_document
-from bundlectl.git.chain import Chain, Committed, Conflict, Link, Unknown, encode_name
+from bundlectl.git.chain import AnyChain, Chain, Committed, Conflict, Link, Unknown, encode_name
 from bundlectl.git.command import GitOutputTooLarge
 from bundlectl.git.objects import GitObject, edit_tree, read_objects
 from bundlectl.git.repository import Repository
+from bundlectl.git.snapshot import append_code
 from bundlectl.model.codec import DocumentError, load_canonical, stored
 from bundlectl.model.deployment import Deployment, HistoryEntry
 from bundlectl.model.errors import Refused, StateError
 from bundlectl.state import layout
 from bundlectl.state.intents import intent_document
 from bundlectl.state.message import Message, decode_message, encode_message
-from bundlectl.state.store import Note, Recorded
+from bundlectl.state.store import CodeHome, Note, Recorded
 
-_UNREADABLE, _NEWER, _FOREIGN = "BND410", "BND411", "BND414"
+_UNREADABLE, _NEWER, _FOREIGN, _REWRITTEN = "BND410", "BND411", "BND414", "BND413"
 _MAX_READ = 64 << 20
 _MAX_DOCUMENTS_READ = 200 << 20
 _READ_TRIES = 5
@@ -30,8 +31,24 @@ _HISTORY_BATCH = 40
 _WITHOUT_MANIFEST = frozenset({"apply-begin", "lease", "recover", "unlock"})
 
 
+class LocalCode:
+    """Deployed code in the repository itself."""
+
+    def __init__(self, repository: Repository, bundle: str, target: str) -> None:
+        self._repository = repository
+        self._bundle, self._target = bundle, target
+
+    def keep(self, tree: str, digest: str) -> None:
+        """Keeps a tree of the repository reachable for ever. Raises RepositoryError."""
+        append_code(self._repository, self._bundle, self._target, tree, digest)
+
+    def holder(self, tree: str) -> Repository:
+        """The repository that has a tree which was kept."""
+        return self._repository
+
+
 class GitStateStore:
-    """State of one target in the local repository."""
+    """State of one target: in `repository` on a ref of its own, or where `chain` has it, read from `repository`."""
 
     def __init__(
         self,
@@ -39,20 +56,50 @@ class GitStateStore:
         bundle: str,
         target: str,
         *,
+        place: str = ".",
+        chain: AnyChain | None = None,
+        code: CodeHome | None = None,
         clock: Clock | None = None,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.ref = f"refs/bundlectl/state/{encode_name(bundle)}/{encode_name(target)}"
         self._bundle, self._target = bundle, target
         self._repository = repository
         self._git = repository.git
-        self._chain = Chain(repository, self.ref, clock=clock, notify=notify)
+        ref = f"refs/bundlectl/state/{encode_name(bundle)}/{encode_name(target)}"
+        self._chain: AnyChain = chain or Chain(repository, ref, clock=clock, notify=notify)
+        self._code: CodeHome = code or LocalCode(repository, bundle, target)
+        self.place = place
         self._newest = Recorded(None, None)
 
+    @property
+    def code(self) -> CodeHome:
+        """Where deployed code is kept, beside the state."""
+        return self._code
+
+    @property
+    def ref(self) -> str:
+        """Full name of the ref that holds the state."""
+        return self._chain.ref
+
     def read(self) -> Recorded:
-        """Newest state: one process. Raises StateError (BND410, BND411), Refused BND414 for another bundle's state."""
-        names = (self.ref, *(f"{self.ref}:{name}" for name in (layout.META, layout.INDEX, layout.APPLY)), self.ref)
+        """Newest state: one process, and an exchange when it is on a remote.
+
+        Raises StateError (BND410, BND411), Refused BND414 for another bundle's state, BND413 for a rewritten history.
+        """
+        seen = self._chain.seen()  # before looking: what others write meanwhile descends from it
+        found = self.newest()
+        if seen != found.version:
+            self._refuse_rewritten(seen, found)
+            self._chain.noticed(found.version)
+        return found
+
+    def newest(self) -> Recorded:
+        """The same whatever was there before: for whoever is about to accept a rewritten history."""
         for _ in range(_READ_TRIES):
+            at = self._chain.sync()
+            if at is None:
+                return Recorded(None, None)
+            names = (at, *(f"{at}:{name}" for name in (layout.META, layout.INDEX, layout.APPLY)), at)
             first, meta, index, apply, last = self._objects(names, self.ref, _MAX_READ)
             if first is None:
                 # A ref that is there and cannot be read is an error, not a fresh start; one made meanwhile is read.
@@ -67,11 +114,32 @@ class GitStateStore:
                 return self._newest
         raise StateError(f"{self.ref} changes faster than it can be read", code=_UNREADABLE, hint="run it again")
 
+    def accept(self, version: str | None) -> None:
+        """Takes this tip as the one that later ones must descend from (None: nothing), whatever was seen before."""
+        self._chain.remember(version)
+
+    def _refuse_rewritten(self, seen: str | None, found: Recorded) -> None:
+        """Raises Refused BND413 when what is there now did not grow out of what was there before."""
+        if seen is None or (found.deployment is not None and found.deployment.previous == seen):
+            return
+        if found.version is not None and found.deployment is not None and self._chain.descends(seen, found.version):
+            before = self.at(seen)
+            if before.lineage == found.deployment.lineage and before.serial <= found.deployment.serial:
+                return
+        now = f"it is {found.version} now" if found.version is not None else "it is gone"
+        raise Refused(
+            f"state history was rewritten: expected a descendant of {seen[:12]}",
+            code=_REWRITTEN,
+            detail=f"{self.ref}: {now}. Nothing was changed.",
+            hint=f"bring {seen} back, or accept by name what is there: "
+            f"bundlectl state accept-rewrite {found.version or 'absent'}",
+        )
+
     def documents(self, version: str | None, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Job documents of a version by key, each checked against its digest in the index. Raises StateError."""
         if version is None or not keys:
             return {}
-        deployment = self._at(version)
+        deployment = self.at(version)
         wanted = [key for key in dict.fromkeys(keys) if key in deployment.jobs]
         found = self._objects(
             [f"{version}:{layout.document_path(key)}" for key in wanted], version, _MAX_DOCUMENTS_READ
@@ -99,6 +167,8 @@ class GitStateStore:
 
         Raises StateError for what no reader would take, RepositoryError when nothing can be written.
         """
+        if expected.version is not None:
+            self._chain.bring(expected.version)
         files = self._files(expected.deployment, new, documents or {})
         if manifest is not None:
             files[layout.manifest_path(str(manifest["id"]))] = stored(dict(manifest))
@@ -106,6 +176,7 @@ class GitStateStore:
         tree, items = edit_tree(self._git, expected.version, files, self._repository.algorithm)
         done = self._chain.append(expected.version, tree, encode_message(note, new.serial), items=items)
         if isinstance(done, Committed):
+            self._chain.remember(done.version)
             self._newest = Recorded(done.version, new)
         return done
 
@@ -115,7 +186,8 @@ class GitStateStore:
 
     def history(self, limit: int | None = None) -> Iterator[HistoryEntry]:
         """Commits of the chain, newest first, with the manifests that they added. Raises StateError."""
-        links = self._chain.walk(limit)
+        # One more than is given: what a commit added shows against its parent.
+        links = islice(self._chain.walk(limit + 1 if limit is not None else None), limit)
         while batch := list(islice(links, _HISTORY_BATCH)):
             yield from self._entries(batch)
 
@@ -173,9 +245,11 @@ class GitStateStore:
             )
         return deployment
 
-    def _at(self, version: str) -> Deployment:
+    def at(self, version: str) -> Deployment:
+        """What a version recorded. Raises StateError, Refused for the state of another bundle or target."""
         if self._newest.version == version and self._newest.deployment is not None:
             return self._newest.deployment
+        self._chain.bring(version)
         names = [f"{version}:{name}" for name in (layout.META, layout.INDEX, layout.APPLY)]
         return self._decode(version, *self._objects(names, version, _MAX_READ))
 

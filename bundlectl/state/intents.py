@@ -29,8 +29,11 @@ class HostFacts(NamedTuple):
     pid_start: int | None  # of the process that has the holder's pid now; None: there is none
 
 
-def state(intent: Intent, now_ms: int, facts: HostFacts) -> str:
-    """`alive` or `dead`. Dead is said only when it is certain by one of the rules; every doubt is alive."""
+def state(intent: Intent, now_ms: int, facts: HostFacts, *, watched_s: float | None = None) -> str:
+    """`alive` or `dead`. Dead is said only when it is certain by one of the rules; every doubt is alive.
+
+    `watched_s`: how long the caller has seen the same tip, on its own boot clock; then no clocks are compared.
+    """
     owner = intent.owner
     if owner.host is not None and owner.host == facts.host and owner.boot_id and facts.boot_id:
         if owner.boot_id != facts.boot_id:
@@ -39,6 +42,8 @@ def state(intent: Intent, now_ms: int, facts: HostFacts) -> str:
         known = owner.pid is not None and owner.pid_start is not None
         if same_space and known and owner.pid_start != facts.pid_start:
             return DEAD
+    if watched_s is not None:
+        return DEAD if watched_s >= intent.lease_s else ALIVE
     return DEAD if now_ms > lease_end_ms(intent) + CLOCK_ALLOWANCE_S * 1000 else ALIVE
 
 
@@ -55,6 +60,12 @@ def leased(intent: Intent, now_ms: int) -> Intent:
 def taken_over(intent: Intent, owner: Owner, now_ms: int) -> Intent:
     """A dead holder's intent in the hands of a recoverer: same operations, new owner, new lease."""
     return leased(replace(intent, owner=owner, recovered_from=intent.recovered_from or intent.deployment), now_ms)
+
+
+def released(intent: Intent, owner: Owner, now_ms: int) -> Intent:
+    """A dead holder's intent that whoever comes next may take over at once, on any host."""
+    over = rfc3339(now_ms - (CLOCK_ALLOWANCE_S + 1) * 1000)
+    return replace(taken_over(intent, owner, now_ms), lease_until=over)
 
 
 def same_holder(one: Owner, other: Owner) -> bool:

@@ -71,6 +71,11 @@ def manifest_path(deployment: str) -> str:
 
 def encode_meta(deployment: Deployment, tool_version: str) -> bytes:
     """meta.json."""
+    return stored(meta_document(deployment, tool_version))
+
+
+def meta_document(deployment: Deployment, tool_version: str) -> dict[str, Any]:
+    """meta.json as a value."""
     deployed, backend = deployment.deployed, deployment.backend
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -89,7 +94,7 @@ def encode_meta(deployment: Deployment, tool_version: str) -> bytes:
     }
     if deployment.previous is not None:
         document["previous"] = deployment.previous
-    return stored(document)
+    return document
 
 
 def decode(meta: bytes, index: bytes, apply: bytes | None) -> Deployment:

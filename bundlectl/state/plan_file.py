@@ -180,9 +180,39 @@ def _difference(part: _Part, saved: Document, fresh: Document) -> str:
         return f"plan {_backend_text(old)}, now {_backend_text(new)}"
     if part.name == "bundle and target":
         return f"plan {'/'.join(old)}, now {'/'.join(new)}"
+    if part.name == "artifacts":
+        return _artifact_difference(old, new)
     if isinstance(old, list):
         return f"plan {len(old)}, now {len(new)}" if len(old) != len(new) else "other contents"
     return f"plan {_shown(old)}, now {_shown(new)}"
+
+
+def _artifact_difference(old: Any, new: Any) -> str:
+    """Which artifact moved, and what about it."""
+    before, now = ({(item.get("name"), item["path"]): item for item in side} for side in (old, new))
+    for key in sorted(before.keys() | now.keys(), key=str):
+        one, other = before.get(key), now.get(key)
+        if one == other:
+            continue
+        if one is None or other is None:
+            return f'"{key[1]}" is {"new" if one is None else "no longer there"}'
+        member = next(name for name in _ARTIFACT_PARTS if one.get(name) != other.get(name))
+        old_value, new_value = _shown(one.get(member)), _shown(other.get(member))
+        return f'{_ARTIFACT_PARTS[member]} of "{key[1]}": plan {old_value}, now {new_value}'
+    return "in another order"
+
+
+_ARTIFACT_PARTS = {
+    "digest": "content",
+    "built_from": "source tree",
+    "build": "build command",
+    "environment": "build environment",
+}
+
+
+def unbuilt(document: Document) -> frozenset[str]:
+    """Names of the artifacts that were not built when a plan was saved."""
+    return frozenset(item["name"] for item in document["artifacts"] if item.get("digest") is None and "name" in item)
 
 
 def _check_format(document: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bundlectl.base.clock import Clock, SystemClock, parse_rfc3339
-from bundlectl.git.chain import Chain, Committed, Unknown, encode_name
+from bundlectl.git.chain import AnyChain, Chain, Committed, Unknown, encode_name
 from bundlectl.git.command import GitOutputTooLarge
 from bundlectl.git.objects import GitObject, edit_tree, read_objects
 from bundlectl.git.pack import parse_tree
@@ -26,14 +26,27 @@ _FORMAT = 1
 
 
 class RunStore:
-    """Run manifests of one target in the local repository."""
+    """Run manifests of one target: in `repository` on a ref of their own, or wherever `chain` keeps them."""
 
-    def __init__(self, repository: Repository, bundle: str, target: str, *, clock: Clock | None = None) -> None:
-        self.ref = f"refs/bundlectl/runs/{encode_name(bundle)}/{encode_name(target)}"
+    def __init__(
+        self,
+        repository: Repository,
+        bundle: str,
+        target: str,
+        *,
+        chain: AnyChain | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._repository = repository
         self._git = repository.git
         self._clock = clock or SystemClock()
-        self._chain = Chain(repository, self.ref, clock=self._clock)
+        ref = f"refs/bundlectl/runs/{encode_name(bundle)}/{encode_name(target)}"
+        self._chain: AnyChain = chain or Chain(repository, ref, clock=self._clock)
+
+    @property
+    def ref(self) -> str:
+        """Full name of the ref that holds the manifests."""
+        return self._chain.ref
 
     def append(self, manifests: Mapping[str, Mapping[str, Any]], subject: str, *, at_ms: int | None = None) -> str:
         """Records manifests by run id in one commit, and returns it. One that is there already is replaced.

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, Protocol
 from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import ProcessIdentity, process_start, this_process
 from bundlectl.git.chain import Committed, Conflict, Unknown
+from bundlectl.git.repository import Repository
 from bundlectl.model.backend import BackendIdentity
 from bundlectl.model.deployment import Deployment, HistoryEntry, Intent, Owner
 from bundlectl.model.errors import LeaseHeld, StalePlan, StateError
-from bundlectl.state.intents import HostFacts, leased, same_holder, taken_over
+from bundlectl.state.intents import HostFacts, leased, released, same_holder, taken_over
 
 _OUTCOME_UNKNOWN, _LEASE_LOST, _STALE = "BND408", "BND402", "BND305"
 
@@ -40,14 +41,71 @@ class Note(NamedTuple):
     run_url: str | None = None
 
 
+class CodeHome(Protocol):
+    """Where the deployed code of one target is kept, as git trees."""
+
+    def keep(self, tree: str, digest: str) -> None:
+        """Keeps a tree of the user's repository reachable for ever. Raises RepositoryError."""
+        ...
+
+    def holder(self, tree: str) -> Repository:
+        """The repository that has a tree which was kept: the user's, or another one of this machine.
+
+        Raises RepositoryError when no place has it.
+        """
+        ...
+
+
+class RunRecords(Protocol):
+    """Run manifests of one target."""
+
+    @property
+    def ref(self) -> str: ...
+
+    def append(self, manifests: Mapping[str, Mapping[str, Any]], subject: str, *, at_ms: int | None = None) -> str:
+        """Records manifests by run id in one commit, and returns it. One that is there already is replaced."""
+        ...
+
+    def read(self, run_id: str) -> dict[str, Any] | None:
+        """The manifest of a run; None when it is not recorded here."""
+        ...
+
+    def list(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Manifests, newest first."""
+        ...
+
+
 class StateStore(Protocol):
     """Recorded state of one target."""
 
     @property
     def ref(self) -> str: ...
 
+    @property
+    def code(self) -> CodeHome: ...
+
+    @property
+    def place(self) -> str:
+        """Address of the remote that holds it; `.` for the repository itself."""
+        ...
+
     def read(self) -> Recorded:
-        """Newest state. Takes no lock. Raises StateError, Refused for the state of another bundle or target."""
+        """Newest state. Takes no lock.
+
+        Raises StateError, Refused for the state of another bundle or target and for a rewritten history.
+        """
+        ...
+
+    def newest(self) -> Recorded:
+        """The same without asking whether it grew out of what was read before: for whoever accepts a rewritten one."""
+        ...
+
+    def accept(self, version: str | None) -> None:
+        """Takes a version as the one that later ones descend from (None: nothing), whatever was read before."""
+        ...
+
+    def at(self, version: str) -> Deployment:
+        """What a version recorded. Raises StateError."""
         ...
 
     def documents(self, version: str | None, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -141,6 +199,19 @@ def recover(
     intent = taken_over(deployment.intent, owner, now_ms)
     new = replace(deployment, fence=deployment.fence + 1, intent=intent)
     return _keep(store, recorded, new, note._replace(verb="recover"), clock)
+
+
+def release(
+    store: StateStore, recorded: Recorded, owner: Owner, note: Note, *, now_ms: int, clock: Clock | None = None
+) -> Recorded:
+    """Shuts the holder of the open apply out and leaves the apply to whoever comes next, who recovers it.
+
+    Raises LeaseHeld BND402 when something was written meanwhile.
+    """
+    deployment = _held(recorded)
+    assert deployment.intent is not None
+    new = replace(deployment, fence=deployment.fence + 1, intent=released(deployment.intent, owner, now_ms))
+    return _keep(store, recorded, new, note._replace(verb="unlock"), clock)
 
 
 def end(

@@ -97,6 +97,7 @@ class Masks:
         (re.compile(r"(?<=bundlectl )\d+\.\d+\.\d+\S*"), "[VERSION]"),
         (re.compile(r"\b[0-9a-f]{64}\b"), "[DIGEST]"),
         (re.compile(r"crash-\d+"), "crash-[N]"),
+        (re.compile(r"(?<=\.whl  )[0-9a-f]{8}\b|(?<=\.\.\.)[0-9a-f]+(?=/[\w.]+-[\w.+-]+\.whl)"), "[DIGEST]"),
     )
 
     def __init__(self, folder: Path, repositories: Iterable[Path]) -> None:

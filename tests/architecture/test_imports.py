@@ -14,6 +14,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "jsonschema": ("planning.policies",),
     "nbclient": ("engine.taskside",),
     "nbformat": ("engine.taskside",),
+    "packaging": ("operations.build_inputs",),
     "pathspec": ("config.ignore",),
     "platformdirs": ("cli.environment",),
     "pydantic": ("schema",),
@@ -59,6 +60,7 @@ REGISTRIES = (
     "engine.service",
     "backends.registry",
     "engine.tasks.registry",
+    "operations.stage",  # a bundle with built files or without: decision 16
 )
 
 

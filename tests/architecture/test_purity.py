@@ -8,6 +8,7 @@ from tests.architecture.source import Import, Module, imports, modules, within
 
 PURE = (
     "planning",
+    "base.fire_times",
     "base.quartz",
     "base.dag",
     "base.suggest",

@@ -355,7 +355,7 @@ def test_what_git_says() -> None:
 TREE: dict[str, Content] = {
     "src/a.py": "1",
     "src/n.py": "# Databricks notebook source\n1\n",
-    "src/n2.ipynb": "{}",
+    "src/n2.ipynb": '{"cells": [], "metadata": {}, "nbformat": 4}',
     "src/q.sql": "select 1",
     "dbt/dbt_project.yml": "x",
     "req.txt": "x",
@@ -414,7 +414,7 @@ def test_libraries_that_are_files_are_named_in_what_is_sent_and_others_wait_for_
         {"whl": "dbfs:/w.whl"},
     ]
     sent = result.specs["j"].document["tasks"][0]["libraries"]
-    assert sent == [{"jar": f"{ROOT}/files/lib/x.jar"}, {"whl": "dist/*.whl"}, {"whl": "dbfs:/w.whl"}]
+    assert sent == [{"jar": "lib/x.jar"}, {"whl": "dist/*.whl"}, {"whl": "dbfs:/w.whl"}]  # published at deploy
 
 
 def test_sync_paths_outside_the_bundle_move_the_sync_root() -> None:

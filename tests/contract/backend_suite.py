@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bundlectl.backends.base import Backend, Composed
-from bundlectl.base.digest import digest_bytes, git_blob_id
+from bundlectl.base.digest import digest_bytes, git_blob_id, sha256_hex
 from bundlectl.model.deployment import ownership_id
 from bundlectl.model.errors import BackendError, Conflict, LeaseHeld, NotFound
 from bundlectl.model.run import LifeCycle, Result, Run
@@ -173,6 +173,21 @@ class JobsSuite:
         assert len(digests(place.backend, lineage="other")) == 1
         assert place.backend.observe(None, TARGET).jobs == ()
 
+    def test_a_lookup_finds_a_job_by_its_exact_name(self, place: Place) -> None:
+        assert place.backend.find("job", "etl") == ()
+        names = ["etl", "ETL", "etl ", "other", "twice", "twice"]
+        ids = [
+            place.backend.create(composed(place, spec(place, name), key=f"k{number}"), 0)
+            for number, name in enumerate(names)
+        ]
+        backend = place.reopen()
+        assert backend.find("job", "etl") == (ids[0],)
+        assert backend.find("job", "et") == ()
+        assert sorted(backend.find("job", "twice") or ()) == sorted(ids[4:])
+
+    def test_a_kind_of_lookup_that_is_not_known_here_is_no_answer(self, place: Place) -> None:
+        assert place.backend.find("no such kind", "etl") is None
+
     def test_an_older_fence_is_refused_and_changes_nothing(self, place: Place) -> None:
         if not place.backend.capabilities.fencing:
             pytest.skip("this backend has no fences")
@@ -226,6 +241,18 @@ class CodeSuite:
         assert not place.backend.has_snapshot(snapshot.digest)
         place.backend.publish(snapshot, read)
         assert place.backend.has_snapshot(snapshot.digest)
+
+    def test_a_built_file_is_published_once(self, place: Place) -> None:
+        content = b"PK wheel"
+        sha256, name = sha256_hex(content), "shop-0.1+b0-py3-none-any.whl"
+        assert not place.backend.has_file(sha256, name)
+        assert place.backend.publish_file(sha256, name, content)
+        assert place.reopen().has_file(sha256, name)
+        assert not place.reopen().publish_file(sha256, name, content)
+        assert not place.backend.has_file(sha256, "other.whl")
+        with pytest.raises(BackendError):
+            place.backend.publish_file(sha256, "other.whl", b"something else")
+        assert not place.backend.has_file(sha256, "other.whl")
 
     def test_publishing_goes_on_where_it_was_interrupted(self, place: Place) -> None:
         # Large enough to be read in two steps.

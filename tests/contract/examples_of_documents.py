@@ -285,8 +285,72 @@ def event(kind: str, **members: Any) -> dict[str, Any]:
     return {**head, **members}
 
 
+POINT: dict[str, Any] = {
+    "kind": "ref",
+    "name": "ref:main",
+    "target": "prod",
+    "commit": COMMIT,
+    "tree": TREE,
+    "ref": "refs/heads/main",
+    "dirty": False,
+    "dirty_paths": [],
+    "deployment": None,
+    "snapshot": DIGEST,
+}
+PLACE: dict[str, Any] = {"file": "databricks.yml", "line": 17, "column": 9, "revision": COMMIT}
+
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "plan": [PLAN],
+    "diff": [
+        {
+            **result(
+                "diff",
+                bundle="sales",
+                to=POINT,
+                jobs=[
+                    {
+                        "address": "resources.jobs.etl",
+                        "status": "changed",
+                        "renamed_from": None,
+                        "class": None,
+                        "left_span": PLACE,
+                        "right_span": PLACE,
+                        "code": {"old": OTHER, "new": DIGEST, "direct": ["src/transform.py"]},
+                        "fields": [
+                            {
+                                "path": "max_concurrent_runs",
+                                "left": 1,
+                                "right": 2,
+                                "class": "override",
+                                "left_span": PLACE,
+                                "right_span": None,
+                            }
+                        ],
+                    }
+                ],
+                code=[
+                    {
+                        "path": "src/transform.py",
+                        "status": "modified",
+                        "old": BLOB,
+                        "new": BLOB,
+                        "added": 1,
+                        "removed": 1,
+                        "jobs": ["resources.jobs.etl"],
+                        "patch": {"text": "@@ -1 +1 @@\n-a\n+b\n", "lines_left_out": 0, "note": None},
+                    }
+                ],
+                summary={
+                    **dict.fromkeys(("added", "removed", "renamed", "code", "not_selected"), 0),
+                    "changed": 1,
+                    "unchanged": 4,
+                    "code_files": 1,
+                    "code_jobs": 5,
+                },
+            ),
+            "from": {**POINT, "kind": "recorded", "name": "recorded:prod", "deployment": 41, "ref": None},
+        }
+    ],
     "deployment": [DEPLOYMENT],
     # before the run has ended there is no outcome
     "run-manifest": [RUN, {name: RUN[name] for name in ("format", "inputs", "inputs_digest", "inputs_full_digest")}],
@@ -328,6 +392,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "runs": [result("runs", runs=[RUN_ENTRY], next=None)],
+    "script": [result("script", script="hello", exit_code=0, elapsed_ms=12)],
     "history": [result("history", target="prod", deployments=[DEPLOYMENT])],
     "summary": [
         result(
@@ -337,6 +402,69 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             deployment={"serial": 42, "commit": COMMIT},
             jobs=[{"address": "resources.jobs.etl", "id": "8123"}],
         )
+    ],
+    "state": [
+        result(
+            "state",
+            targets=[
+                {
+                    "target": "prod",
+                    "ref": "refs/bundlectl/state/sales/prod",
+                    "form": "ref",
+                    "remote": "https://git.example.com/sales.git",
+                    "tip": BLOB,
+                    "serial": 41,
+                    "lineage": "2f5c",
+                    "commit": COMMIT,
+                    "jobs": 2,
+                    "open_apply": {
+                        "deployment": "0193",
+                        "holder": "ann",
+                        "host": "runner-3",
+                        "run_url": None,
+                        "commit": COMMIT,
+                        "begun_at": "2026-11-23T10:02:00Z",
+                        "lease_until": "2026-11-23T10:07:00Z",
+                        "alive": True,
+                    },
+                }
+            ],
+        )
+    ],
+    "state-document": [
+        result(
+            "state-document",
+            ref="refs/bundlectl/state/sales/prod",
+            remote=".",
+            version=BLOB,
+            meta={"serial": 41},
+            jobs={"etl": {"id": "8123", "document": {"name": "etl"}}},
+            apply=None,
+        )
+    ],
+    "explain": [
+        result(
+            "explain",
+            path="resources.jobs.etl.max_concurrent_runs",
+            target="prod",
+            value=2,
+            chain=[
+                {
+                    "value": 2,
+                    "raw": "${var.runs}",
+                    "span": {"file": "databricks.yml", "start": {"line": 17, "column": 9}},
+                    "role": "override",
+                    "note": "override of target prod",
+                    "path": None,
+                    "wins": True,
+                    "overridden": False,
+                }
+            ],
+            recorded=1,
+            deployment=41,
+            rule={"compared_as": "integer", "text": "compared as integer; change in place", "behaviours": []},
+        ),
+        result("explain", code="BND204", title="Unknown field in a job", explanation="Inside a job ..."),
     ],
     "init": [result("init", template="minimal", directory="sales", files=["databricks.yml"])],
     "events": [

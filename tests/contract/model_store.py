@@ -6,19 +6,35 @@ from typing import Any
 from bundlectl.base.digest import digest_document
 from bundlectl.git.chain import Committed, Conflict, Unknown
 from bundlectl.model.deployment import Deployment, HistoryEntry
-from bundlectl.state.store import Note, Recorded
+from bundlectl.state.store import CodeHome, Note, Recorded
 
 
 class ModelStore:
     """A store as plain as can be: a list of versions. What git's store is compared with."""
 
     ref = "model"
+    place = "."
+
+    @property
+    def code(self) -> CodeHome:
+        raise NotImplementedError  # states alone are compared
+
+    def newest(self) -> Recorded:
+        return self.read()
+
+    def accept(self, version: str | None) -> None:
+        """A model is never rewritten."""
 
     def __init__(self, versions: list[tuple[Recorded, Note, dict[str, Any], Any]]) -> None:
         self._versions = versions
 
     def read(self) -> Recorded:
         return self._versions[-1][0] if self._versions else Recorded(None, None)
+
+    def at(self, version: str) -> Deployment:
+        found = next(recorded.deployment for recorded, _, _, _ in self._versions if recorded.version == version)
+        assert found is not None
+        return found
 
     def documents(self, version: str | None, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         stored = next((docs for recorded, _, docs, _ in self._versions if recorded.version == version), {})

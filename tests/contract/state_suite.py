@@ -166,6 +166,15 @@ class StateStoreSuite:
         begin(store, store.read(), intent(deployment_id(2), by=replace(owner(), actor="bob@example.com")), clock)
         assert place.open().last_deployer() == "ann@example.com"
 
+    def test_an_older_version_is_read_as_it_was(self, place: Place, clock: FrozenClock) -> None:
+        store = place.open()
+        first = deploy(store, 1, {"a": {"n": 1}}, clock)
+        second = deploy(store, 2, {"a": {"n": 2}, "b": {"n": 3}}, clock)
+        assert first.version is not None and second.version is not None
+        assert place.open().at(first.version) == first.deployment
+        assert place.open().at(second.version) == second.deployment
+        assert place.open().documents(first.version, ["a", "b"]) == {"a": {"n": 1}}
+
     def test_a_used_plan_is_found(self, place: Place, clock: FrozenClock) -> None:
         store = place.open()
         deploy(store, 1, {"a": {"n": 1}}, clock)

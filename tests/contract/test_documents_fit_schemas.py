@@ -1,6 +1,7 @@
 """What the program makes fits what it publishes: plans and results built from model values, against schemas/."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -8,6 +9,17 @@ import pytest
 
 from bundlectl.base.resources import resource_folder
 from bundlectl.model.backend import BackendIdentity
+from bundlectl.model.comparison import (
+    Cause,
+    Comparison,
+    FieldDifference,
+    FileDifference,
+    Finding,
+    JobDifference,
+    JobStatus,
+    Patch,
+    Point,
+)
 from bundlectl.model.diagnostic import Diagnostic, Related, Severity
 from bundlectl.model.errors import LeaseHeld
 from bundlectl.model.location import Keyed, SourceSpan
@@ -27,7 +39,9 @@ from bundlectl.model.plan import (
 )
 from bundlectl.model.plan_document import plan_document, sealed
 from bundlectl.model.run import LifeCycle, Result, Run, TaskRun
+from bundlectl.operations.scripts import ScriptResult
 from bundlectl.render import documents
+from bundlectl.render.diff_document import diff_document
 from tests.contract.examples_of_documents import DEPLOYMENT, RUN
 
 DIGEST = "sha256:" + "ab" * 32
@@ -142,12 +156,38 @@ RUNNING = Run(
 )
 
 
+@pytest.mark.parametrize("kind", ["ref", "worktree", "target", "recorded", "deployment", "observed", "source"])
+def test_comparisons(kind: str) -> None:
+    point = Point(kind=kind, name=kind, target="t")
+    whole = replace(point, commit=BLOB, tree=BLOB, ref="refs/heads/main", dirty=("a",), deployment=4, snapshot=DIGEST)
+    check("diff", diff_document(Comparison(bundle="b", left=point, right=point)))
+    fields = tuple(FieldDifference(("a",), 1, None, SPAN, None, cause is Cause.DRIFT, cause) for cause in Cause)
+    jobs = [
+        JobDifference(address="resources.jobs.x", status=status, renamed_from="y", fields=fields, direct=("a.py",))
+        for status in JobStatus
+    ]
+    files = [
+        FileDifference(CodeFile("a.py", status, None, BLOB), ("resources.jobs.x",), Patch(("+a",), 3, "binary"))
+        for status in ("added", "modified", "removed", "mode")
+    ]
+    comparison = Comparison(
+        bundle="b",
+        left=point,
+        right=whole,
+        jobs=tuple(jobs),
+        files=tuple(files),
+        findings=(Finding(FINDING, BLOB), Finding(FINDING, None)),
+    )
+    check("diff", diff_document(comparison))
+
+
 def test_results() -> None:
     check("error", documents.error_document(LeaseHeld("busy", hint="wait"), [FINDING]))
     check("diagnostics", documents.diagnostics_document([FINDING], bundle="b", target=None, source=None))
     check("deploy", documents.deploy_document(DEPLOYMENT, []))
     check("run", documents.run_document(RUNNING, RUN, address="resources.jobs.x"))
     check("runs", documents.runs_document([documents.run_entry(RUNNING)]))
+    check("script", documents.script_document(ScriptResult("hello", 0, 12)))
     check("history", documents.history_document("t", [DEPLOYMENT]))
     check("summary", documents.summary_document(bundle="b", target="t", deployment=None, jobs=[]))
     check("init", documents.init_document("minimal", "here", ["databricks.yml"]))

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from tests.contract.state_suite import (
     intent,
     job,
 )
+from tests.git_server import bare_repository, serve
+from tests.remotes import Client
 
 
 class TestModelStore(StateStoreSuite):
@@ -63,6 +66,31 @@ class TestGitStateStore(StateStoreSuite):
             at.git.run(["fsck", "--full", "--strict"])
 
         return Place(lambda: GitStateStore(at, BUNDLE, TARGET, clock=clock), check)
+
+
+class TestStateOnARemote(StateStoreSuite):
+    """Every process has a clone, a cache and a memory of its own, as runners have."""
+
+    @pytest.fixture(params=["file", "http", "branch", "sha256"])
+    def place(
+        self, request: pytest.FixtureRequest, tmp_path: Path, environment: dict[str, str], clock: FrozenClock
+    ) -> Iterator[Place]:
+        algorithm = "sha256" if request.param == "sha256" else "sha1"
+        variables = {**environment, "GIT_DEFAULT_HASH": algorithm}
+        remote = bare_repository(tmp_path / "remotes" / "state.git", variables, algorithm=algorithm)
+        numbers = count()
+
+        def check() -> None:
+            discover(remote, environment).git.run(["fsck", "--full", "--strict"])
+
+        with serve(remote.parent, environment) as server:
+            url = server.url(remote.name) if request.param == "http" else str(remote)
+            form = "branch" if request.param == "branch" else "auto"
+
+            def client() -> Client:
+                return Client(tmp_path / f"client-{next(numbers)}", url, variables, form=form, clock=clock)
+
+            yield Place(lambda: client().store(), check)
 
 
 @pytest.fixture

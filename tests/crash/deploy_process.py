@@ -20,7 +20,6 @@ from bundlectl.cli.wiring import open_session
 from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle
 from bundlectl.operations.deploy import DeployRequest, deploy
-from bundlectl.state.git_store import GitStateStore
 from bundlectl.state.store import StateStore
 
 BACKEND_WRITES = frozenset({"publish", "create", "update", "delete"})
@@ -69,8 +68,8 @@ def main(step: int, folder: Path) -> None:
     def open_backend(bundle: Bundle) -> Backend:
         return cast(Backend, Mined(context.open_backend(bundle), BACKEND_WRITES, bomb))
 
-    def open_store(repository: Repository, bundle: str, target: str) -> StateStore:
-        return cast(StateStore, Mined(GitStateStore(repository, bundle, target), STATE_WRITES, bomb))
+    def open_store(repository: Repository, bundle: Bundle) -> StateStore:
+        return cast(StateStore, Mined(context.open_store(repository, bundle), STATE_WRITES, bomb))
 
     mined = replace(context, open_backend=open_backend, open_store=open_store)
     deploy(mined, DeployRequest(auto_approve=True, allow_destructive=True), lambda plan: None)

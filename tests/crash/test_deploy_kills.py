@@ -17,6 +17,7 @@ import pytest
 from bundlectl.base.clock import SystemClock
 from bundlectl.engine.service import Engine
 from tests.builders import RepositoryBuilder, isolated_environment
+from tests.git_server import bare_repository
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "bundle: {name: shop}\nbundlectl: {backend: local}\nresources:\n  jobs:\n"
@@ -117,6 +118,55 @@ def test_a_deploy_killed_while_it_recovers_is_recovered(prepared: Path, tmp_path
     assert place.deploy_killed_at(3) == -signal.SIGKILL
     assert place.deploy_killed_at(8) == -signal.SIGKILL
     _check(place, 0)
+
+
+# A runner whose disk is gone after the kill: state and code are on a remote, and the next runner has a clone alone.
+
+
+def _push(place: Place, folder: Path) -> None:
+    text = {name: value.replace("{backend: local}", ON_REMOTE) for name, value in (("b", BEFORE), ("a", AFTER))}
+    bare_repository(folder / "far.git", place.environment)
+    place.repository.git("remote", "add", "origin", "../far.git")
+    place.repository.commit("before", {"databricks.yml": text["b"], "src/code.py": "one\n"})
+    assert place.bundlectl("deploy", "--auto-approve").returncode == 0
+    place.repository.commit("after", {"databricks.yml": text["a"], "src/code.py": "two\n"})
+    place.repository.git("push", "--quiet", "origin", "main")
+
+
+def _lose_the_disk(place: Place) -> None:
+    user = Path(place.environment["BUNDLECTL_CACHE_DIR"]).parent
+    for lost in (place.repository.folder, user / "cache", user / "state"):
+        shutil.rmtree(lost, ignore_errors=True)
+    folder = place.repository.folder
+    far = folder.parent / "far.git"
+    subprocess.run(["git", "clone", "--quiet", str(far), str(folder)], env=place.environment, check=True)
+
+
+ON_REMOTE = "{backend: local, state: {remote: origin}}"
+_STEPS = 2 * (2 + 1 + 5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="tells a dead holder by its process, through /proc")
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_deploy_survives_a_kill_and_the_loss_of_the_disk(tmp_path: Path, every: int) -> None:
+    ready = tmp_path / "ready"
+    _push(Place(ready), ready)
+    for step in range(1, _STEPS + 1, every):
+        place = _copy(ready, tmp_path / str(step))
+        assert place.deploy_killed_at(step) == -signal.SIGKILL, f"step {step}"
+        _lose_the_disk(place)
+        again = place.bundlectl("deploy", "--auto-approve", "--allow-destructive")
+        assert again.returncode == 0, f"step {step}: {again.stderr}"
+        held = {job["settings"]["bundlectl"]["key"]: job["settings"]["tasks"][0] for job in place.jobs()}
+        assert len(place.jobs()) == len(held), f"step {step}: duplicates"
+        assert {key: task["shell_task"]["command"][1] for key, task in held.items()} == WANTED, f"step {step}"
+        plan = json.loads(place.bundlectl("plan", "-o", "json").stdout)
+        assert plan["changes"] == [] and plan["drift"] == [], f"step {step}: the second plan is not empty"
+        far = ["git", "-C", str(place.repository.folder.parent / "far.git")]
+        tree = subprocess.run([*far, "cat-file", "-p", f"{plan['base']['state_ref']}^{{tree}}"], capture_output=True)
+        assert b"meta.json" in tree.stdout and b"apply.json" not in tree.stdout, f"step {step}: left open"
+        subprocess.run([*far, "fsck", "--full", "--strict"], check=True, capture_output=True)
 
 
 def test_no_changes_nothing(prepared: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bundlectl.base.clock import FrozenClock
 from bundlectl.model.backend import BackendIdentity
+from bundlectl.model.bundle import Bundle, Target
 from bundlectl.model.diagnostic import Diagnostic, Related, Severity
 from bundlectl.model.errors import BackendError
 from bundlectl.model.events import (
@@ -24,6 +25,7 @@ from bundlectl.model.events import (
     StageStarted,
     TaskOutput,
 )
+from bundlectl.model.explanation import Explanation, Link, Rule
 from bundlectl.model.location import Keyed, SourceSpan
 from bundlectl.model.plan import (
     Action,
@@ -41,11 +43,12 @@ from bundlectl.model.plan import (
 from bundlectl.model.plan_document import plan_document
 from bundlectl.model.run import LifeCycle, Result, Run, TaskRun
 from bundlectl.model.source import Revision
-from bundlectl.render import deploy_text, run_text
+from bundlectl.render import deploy_text, run_text, validate_text
 from bundlectl.render.console import Console
 from bundlectl.render.diagnostics import diagnostics_text, error_text, source_reader
 from bundlectl.render.documents import dumps
 from bundlectl.render.escape import coloured
+from bundlectl.render.explain_text import explain_text
 from bundlectl.render.json_lines import JsonLines
 from bundlectl.render.plan_text import plan_text, summary_text
 from bundlectl.render.progress import LiveProgress, PlainProgress
@@ -222,6 +225,37 @@ def _deployment(bad: str) -> dict[str, Any]:
     }
 
 
+def _bundle(bad: str) -> Bundle:
+    return Bundle(
+        name=bad,
+        root="",
+        target=Target(name=bad),
+        jobs={},
+        variables=(),
+        config_digest="",
+        root_path="",
+        file_path="",
+        sync_root="",
+        user=bad,
+        files=(bad,),
+        targets=(bad,),
+        unmanaged={bad: 1},
+    )
+
+
+def _explanation(bad: str) -> Explanation:
+    link = Link(bad, bad, bad, SourceSpan(bad, 1, 1), bad, ("presets", bad), wins=True, overridden=True)
+    return Explanation(
+        path=("resources", bad, Keyed(bad, bad)),
+        target=bad,
+        value=bad,
+        chain=(link, link._replace(note="", path=None)),
+        recorded={bad: bad},
+        deployment=1,
+        rule=Rule(bad, bad),
+    )
+
+
 def _texts(bad: str) -> list[str]:
     """Every text renderer over values in which every text from outside is hostile."""
     run, plan, item = _run(bad), _plan(bad), _diagnostic(bad)
@@ -247,15 +281,9 @@ def _texts(bad: str) -> list[str]:
         deploy_text.deploy_text([outcome, done], line, style=coloured),
         deploy_text.history_text([_deployment(bad)]),
         deploy_text.init_text(bad, [bad]),
-        deploy_text.validate_text(
-            bundle=bad,
-            jobs=1,
-            targets=1,
-            files=1,
-            revision=Revision(commit=bad, tree=bad),
-            unmanaged={bad: 1},
-            diagnostics=[item],
-        ),
+        validate_text.validate_text(_bundle(bad), Revision(commit=bad, tree=bad), [item]),
+        validate_text.targets_text({bad: _bundle(bad)}, Revision(commit=bad, tree=bad), {bad: [item]}, [item]),
+        explain_text(_explanation(bad)),
         deploy_text.summary_of_target(
             bundle=bad,
             target=bad,

@@ -67,16 +67,16 @@ def _specs(jobs: dict[str, tuple[dict[str, Any], bool]]) -> list[JobSpec]:
     return specs
 
 
-def _shuffled(value: Any, chance: random.Random, path: tuple[str, ...] = ()) -> Any:
+def reordered(value: Any, chance: random.Random, path: tuple[str, ...] = ()) -> Any:
     """The same job with its keyed lists, and the keys of its maps, in another order."""
     keyed = {("tasks",), ("tasks", "*", "depends_on"), ("parameters",), ("permissions",)}
     keyed |= {("tasks", "*", "libraries"), ("tasks", "*", "email_notifications", "on_failure")}
     if isinstance(value, dict):
         items = list(value.items())
         chance.shuffle(items)
-        return {name: _shuffled(item, chance, (*path, name)) for name, item in items}
+        return {name: reordered(item, chance, (*path, name)) for name, item in items}
     if isinstance(value, list):
-        items = [_shuffled(item, chance, (*path, "*")) for item in value]
+        items = [reordered(item, chance, (*path, "*")) for item in value]
         if path in keyed:
             chance.shuffle(items)
         return items
@@ -101,7 +101,7 @@ def test_shuffling_changes_nothing(jobs: Any, seed: int, fills_in: bool) -> None
     world = deployed(*_specs(jobs), fills_in=fills_in)
     chance = random.Random(seed)
     shuffled = [
-        spec(item.key, _shuffled(item.document, chance), uses_code=item.meta.uses_code) for item in _specs(jobs)
+        spec(item.key, reordered(item.document, chance), uses_code=item.meta.uses_code) for item in _specs(jobs)
     ]
     plan = world.plan(shuffled, snapshot=OLD_CODE)
     assert plan.is_empty, plan_text(plan, show="all")

@@ -12,6 +12,7 @@ from bundlectl.backends.jobs_api.client import JobsClient
 from bundlectl.backends.jobs_api.documents import Owner, Places
 from bundlectl.backends.jobs_api.extensions import EngineCalls
 from bundlectl.backends.jobs_api.transport import Transport
+from bundlectl.model.artifact import file_snapshot
 from bundlectl.model.backend import BackendIdentity, Capabilities, Observed
 from bundlectl.model.errors import Conflict, NotFound
 from bundlectl.model.run import Run
@@ -71,6 +72,16 @@ class JobsApiBackend:
 
     def publish(self, snapshot: Snapshot, read_blobs: BlobReader) -> int:
         return files.publish(self._engine, snapshot, read_blobs)
+
+    def has_file(self, sha256: str, name: str) -> bool:
+        return self._engine.snapshot(file_snapshot(sha256, name).digest).sealed
+
+    def publish_file(self, sha256: str, name: str, content: bytes) -> bool:
+        snapshot = file_snapshot(sha256, name, len(content))
+        return files.publish(self._engine, snapshot, lambda ids: dict.fromkeys(ids, content)) > 0
+
+    def find(self, kind: str, name: str) -> tuple[str, ...] | None:
+        return tuple(self._client.jobs_named(name)) if kind == "job" else None
 
     def create(self, composed: Composed, fence: int) -> str:
         return self._client.create_job(composed.document, key=composed.key, own=composed.own, fence=fence)

@@ -16,6 +16,7 @@ _NOTHING: Mapping[str, str] = {}
 # Arrays that jobs/get gives in pages of 100, with the other arrays empty on later pages.
 _PAGED_SETTINGS = ("tasks", "job_clusters", "environments", "parameters")
 _PAGED_RUN = ("tasks", "iterations")
+_JOBS_PAGE = 100  # the most that jobs/list gives at once
 _RUNS_PAGE = 25  # the most that runs/list gives at once
 
 
@@ -105,6 +106,17 @@ class JobsClient:
                 raise unusable(answer, call, self.place, missing="settings")
             _extend(settings, part, _PAGED_SETTINGS)
         return settings
+
+    def jobs_named(self, name: str) -> Iterator[str]:
+        """Ids of the jobs with exactly this name; the API's own filter takes no notice of upper and lower case."""
+        call = Call("list jobs")
+        for answer, page in self._pages(call, f"{_JOBS}/list", {"limit": str(_JOBS_PAGE), "name": name}):
+            jobs = page.get("jobs", [])
+            if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+                raise unusable(answer, call, self.place, missing="list of jobs")
+            for job in jobs:
+                if (job.get("settings") or {}).get("name") == name:
+                    yield self._id_in("job_id", call, answer, job)
 
     # Runs
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bundlectl.cli.lock_options import DEFAULT, LockTimeoutOption, lock_seconds
 from bundlectl.cli.options import Common, StreamOption, StreamOutput, application, command
 from bundlectl.cli.results import show_plan_to_approve, shown_as_document
 from bundlectl.cli.wiring import Session, open_session
@@ -37,9 +38,11 @@ def deploy(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the deployment.")
     ] = None,
+    lock_timeout: LockTimeoutOption = DEFAULT,
     output: StreamOption = StreamOutput.TEXT,
 ) -> int:
     """Plan, ask, apply, verify. A failed job does not stop the others; a rerun does what is left."""
+    seconds = lock_seconds(lock_timeout)
     session = open_session(common, output, plan_file=plan_file)
     request = DeployRequest(
         plan_file=session.plan_file,
@@ -48,6 +51,7 @@ def deploy(
         allow_rewind=allow_rewind,
         allow_branch=allow_branch,
         reason=reason,
+        lock_timeout_s=seconds,
     )
     with session.progress():
         result = carry_out(session.context, request, lambda plan: _ask(session, plan))

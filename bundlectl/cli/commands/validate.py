@@ -1,23 +1,23 @@
-"""validate, schema, explain: offline, without a backend and without credentials."""
+"""validate: check a bundle for one target or for all, offline, without a backend and without credentials."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bundlectl.base.resources import resource_folder
-from bundlectl.base.suggest import nearest
-from bundlectl.cli.environment import open_console
 from bundlectl.cli.options import Common, application, command
 from bundlectl.cli.results import print_findings
 from bundlectl.cli.wiring import Session, open_session
-from bundlectl.model.codes import CODES
 from bundlectl.model.diagnostic import Diagnostics
 from bundlectl.model.errors import UsageError
 from bundlectl.operations.load import Loading, load_for_validation
-from bundlectl.render.deploy_text import validate_text
-from bundlectl.render.documents import diagnostics_document, dumps, error_document
+from bundlectl.operations.stage import build_for_validation
+from bundlectl.operations.validate import AllTargets, locations, validate_all
+from bundlectl.render.deploy_text import built_text
+from bundlectl.render.documents import dumps, error_document
 from bundlectl.render.resolved import resolved_text
+from bundlectl.render.validate_text import findings_document, targets_text, validate_text
 
 
 class ValidateOutput(StrEnum):
@@ -31,83 +31,111 @@ class ValidateOutput(StrEnum):
 def validate(
     common: Common,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Also build the artifacts; runs code of the tree: needs --allow build.")
+    ] = False,
+    all_targets: Annotated[bool, typer.Option("--all-targets", help="Resolve every target, not one.")] = False,
+    include_locations: Annotated[
+        bool, typer.Option("--include-locations", help="With -o json: say where things are written.")
+    ] = False,
     output: Annotated[
         ValidateOutput, typer.Option("--output", "-o", help="json: the resolved bundle; diagnostics: the findings.")
     ] = ValidateOutput.TEXT,
 ) -> int:
-    """Check a bundle for one target, offline. Reads the working tree, or --ref. Runs nothing of the repository."""
+    """Check a bundle for one target, offline. Reads the working tree, or --ref.
+
+    Runs nothing of the repository unless --allow says so.
+    """
+    if all_targets and common.target is not None:
+        raise UsageError('"--all-targets" and "--target" exclude each other', code="BND620")
+    if include_locations and output is not ValidateOutput.JSON:
+        raise UsageError('"--include-locations" needs "-o json"')
     session = open_session(common, output)
+    if all_targets:
+        checked = validate_all(session.context, strict=strict)
+        _show_all(session, checked, output, include_locations)
+        if build and not checked.diagnostics.has_errors:
+            _build(session, checked.loadings.values(), output)
+        return 1 if checked.diagnostics.has_errors else 0
     loading = load_for_validation(session.context)
     findings = loading.loaded.diagnostics.settled(planning=False, strict=strict)
-    _show(session, loading, findings, output.value)
+    _show(session, loading, findings, output, include_locations)
+    if build and not findings.has_errors:
+        _build(session, [loading], output)
     return 1 if findings.has_errors else 0
 
 
-def _show(session: Session, loading: Loading, findings: Diagnostics, output: str) -> None:
+def _build(session: Session, loadings: Iterable[Loading], output: ValidateOutput) -> None:
+    """`--build`: what the artifacts are, by content. Raises Refused BND318 when nobody allowed it."""
+    with session.progress():
+        files = [file for loading in loadings for file in build_for_validation(session.context, loading)]
+    if output is ValidateOutput.TEXT:
+        session.console.result(built_text(dict.fromkeys(files)))
+
+
+def _show(
+    session: Session, loading: Loading, findings: Diagnostics, output: ValidateOutput, with_locations: bool
+) -> None:
     """`validate`: findings on stderr and the resolved bundle or a summary on stdout; or the findings as JSON."""
     bundle = loading.loaded.bundle
-    name = bundle.name if bundle is not None else None
-    target = bundle.target.name if bundle is not None else None
-    if output == "diagnostics":
-        document = diagnostics_document(findings, bundle=name, target=target)
-        session.console.document(document)
+    if output is ValidateOutput.DIAGNOSTICS:
+        name = bundle.name if bundle is not None else None
+        target = bundle.target.name if bundle is not None else None
+        session.console.document(
+            findings_document(
+                [(item, ()) for item in findings], bundle=name, target=target, revision=loading.tree.revision
+            )
+        )
         return
-    print_findings(session, loading, findings, counted=output == "json" or bundle is None)
-    if output == "json":
-        session.console.document(_resolved(loading))
+    as_json = output is ValidateOutput.JSON
+    print_findings(session, loading, findings, counted=as_json or bundle is None)
+    if as_json:
+        session.console.document(_resolved(session, loading, with_locations))
     elif bundle is not None:
-        text = validate_text(
-            bundle=bundle.name,
-            jobs=len(bundle.jobs),
-            targets=len(bundle.targets),
-            files=len(bundle.files),
-            revision=loading.tree.revision,
-            unmanaged=bundle.unmanaged,
-            diagnostics=list(findings),
-        )
-        session.console.result(text)
+        session.console.result(validate_text(bundle, loading.tree.revision, list(findings)))
 
 
-def _resolved(loading: Loading) -> str:
+def _show_all(session: Session, checked: AllTargets, output: ValidateOutput, with_locations: bool) -> None:
+    """The same for every target: what only some have names them."""
+    bundles = {name: loading.loaded.bundle for name, loading in checked.loadings.items()}
+    any_bundle = next((bundle for bundle in bundles.values() if bundle is not None), None)
+    revision = checked.any_loading.tree.revision
+    if output is ValidateOutput.DIAGNOSTICS:
+        found = [(item.diagnostic, item.targets) for item in checked.findings]
+        name = any_bundle.name if any_bundle is not None else None
+        session.console.document(findings_document(found, bundle=name, targets=tuple(bundles), revision=revision))
+        return
+    as_json = output is ValidateOutput.JSON
+    print_findings(session, checked.any_loading, checked.diagnostics, counted=as_json or any_bundle is None)
+    if as_json:
+        session.console.document(_all_resolved(session, checked, with_locations))
+    elif any_bundle is not None:
+        found_in = {name: checked.of(name) for name in bundles}
+        session.console.result(targets_text(bundles, revision, found_in, list(checked.diagnostics)))
+
+
+def _resolved(session: Session, loading: Loading, with_locations: bool) -> str:
     """The resolved bundle as JSON, or an error document when no file could be read."""
-    if loading.loaded.document is None:
-        return dumps(error_document(loading.failure(loading.loaded.diagnostics)))
-    return resolved_text(loading.loaded.document)
+    document = _document(session, loading, None, with_locations)
+    return resolved_text(document) if document is not None else _failed(loading)
 
 
-def schema(
-    common: Common,
-    kind: Annotated[str, typer.Argument(help="bundle, plan, deployment, run-manifest, ...")] = "bundle",
-    show_list: Annotated[bool, typer.Option("--list", help="List the kinds and stop.")] = False,
-) -> int:
-    """Print the JSON Schema of a document that bundlectl reads or writes."""
-    console = open_console(common)
-    folder = resource_folder("schemas")
-    known = sorted(path.name for path in folder.iterdir() if (path / "v1.json").is_file())
-    if show_list:
-        console.result("\n".join(known))
-        return 0
-    if kind not in known:
-        near = nearest(kind, known)
-        raise UsageError(f'no schema "{kind}"' + (f'; did you mean "{near}"?' if near else ""), hint=", ".join(known))
-    console.result((folder / kind / "v1.json").read_text(encoding="utf-8").rstrip("\n"))
-    return 0
+def _all_resolved(session: Session, checked: AllTargets, with_locations: bool) -> str:
+    documents = {name: _document(session, loading, name, with_locations) for name, loading in checked.loadings.items()}
+    if all(document is None for document in documents.values()):
+        return _failed(checked.any_loading)
+    return resolved_text({"targets": documents})
 
 
-def explain(common: Common, code: Annotated[str, typer.Argument(metavar="CODE", help="A code such as BND204.")]) -> int:
-    """Explain a diagnostic code: what it means and what to do."""
-    console = open_console(common)
-    wanted = code.upper()
-    entry = CODES.get(wanted)
-    if entry is None:
-        near = nearest(wanted, CODES)
-        raise UsageError(
-            f'no code "{code}"' + (f'; did you mean "{near}"?' if near else ""), hint="codes look like BND204"
-        )
-    console.result(f"{wanted}: {entry.title}\n\n{entry.explanation}")
-    return 0
+def _document(session: Session, loading: Loading, target: str | None, with_locations: bool) -> Mapping[str, Any] | None:
+    document = loading.loaded.document
+    if document is None or not with_locations:
+        return document
+    return {**document, "__locations": locations(session.context, loading, target)}
+
+
+def _failed(loading: Loading) -> str:
+    return dumps(error_document(loading.failure(loading.loaded.diagnostics)))
 
 
 validate_app = application(main=command(validate))
-schema_app = application(main=command(schema, source=False))
-explain_app = application(main=command(explain, source=False))

@@ -15,7 +15,7 @@ from bundlectl.engine.tasks.base import (
     SetupFailed,
     TaskContext,
 )
-from bundlectl.engine.tasks.paths import code_file
+from bundlectl.engine.tasks.paths import code_file, is_built_file
 
 _KINDS: Final = "whl, pypi, requirements"
 
@@ -81,6 +81,8 @@ def _dependency(context: TaskContext, text: str) -> Library:
 
 def _file(context: TaskContext, path: str) -> str:
     plain, bracket, extras = path.partition("[")
+    if is_built_file(context, plain):
+        return path
     try:
         return str(code_file(context, plain, field="library")) + bracket + extras
     except SetupFailed as failure:

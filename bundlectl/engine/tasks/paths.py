@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from bundlectl.engine.files import folder_of
 from bundlectl.engine.tasks.base import INVALID_RUN_CONFIGURATION, RESOURCE_NOT_FOUND, SetupFailed, TaskContext
+from bundlectl.model.artifact import ARTIFACT_MARK, file_snapshot, split_published_path
 from bundlectl.model.source import SNAPSHOT_FOLDER, split_snapshot_path
 
 _TASKSIDE: Final = Path(__file__).resolve().parent.parent / "taskside"
@@ -21,7 +23,7 @@ _REMOTE: Final = ("dbfs:", "s3:", "s3a:", "abfss:", "gs:", "wasbs:", "adl:", "ht
 
 
 def localised(context: TaskContext) -> TaskContext:
-    """The context with every string that starts with a snapshot's workspace path replaced by the path on disk.
+    """The context with every workspace path of a snapshot or of a built file replaced by the path on disk.
 
     Raises SetupFailed when such a path leaves the snapshot or names another one that is not here.
     """
@@ -39,7 +41,9 @@ def localised(context: TaskContext) -> TaskContext:
 
 def _localise(value: Any, context: TaskContext) -> Any:
     if isinstance(value, str):
-        return _on_disk(value, context) if _MARK in value else value
+        if _MARK in value:
+            return _on_disk(value, context)
+        return _built_file(value, context) if ARTIFACT_MARK in value else value
     if isinstance(value, dict):
         return {key: _localise(item, context) for key, item in value.items()}
     if isinstance(value, list):
@@ -64,6 +68,26 @@ def _on_disk(text: str, context: TaskContext) -> str:
     if rest == ".." or rest.startswith(("../", "/")):
         raise SetupFailed(INVALID_RUN_CONFIGURATION, f'"{text}" leaves its snapshot')
     return str(root if rest == "." else root / rest)
+
+
+def _built_file(text: str, context: TaskContext) -> str:
+    """The path on disk of a published artifact, each of which is a snapshot of one file; extras stay behind it."""
+    parts = split_published_path(text)
+    if parts is None:
+        return text
+    digest = file_snapshot(parts.sha256, parts.name).digest
+    path = folder_of(context.engine_dir, digest) / parts.name
+    if not path.is_file():
+        raise SetupFailed(
+            RESOURCE_NOT_FOUND, f'the built file "{parts.name}" of this job is not on this engine; deploy again'
+        )
+    return f"{path}{parts.extras}"
+
+
+def is_built_file(context: TaskContext, path: str) -> bool:
+    """Whether a path on disk is that of a published artifact."""
+    place = Path(path)
+    return place.parent.parent == context.engine_dir / "snapshots" and place.is_file()
 
 
 def code_file(context: TaskContext, path: str, *, field: str, endings: tuple[str, ...] = ("",)) -> Path:

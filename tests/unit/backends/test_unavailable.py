@@ -25,6 +25,8 @@ def test_observe_says_why_nothing_was_read() -> None:
 CALLS: dict[str, Callable[[], object]] = {
     "read": lambda: BACKEND.read(["1"]),
     "compose": lambda: BACKEND.compose({}, snapshot=None, lineage="l", target="t", key="k"),
+    "has_file": lambda: BACKEND.has_file("0" * 64, "x.whl"),
+    "publish_file": lambda: BACKEND.publish_file("0" * 64, "x.whl", b""),
     "has_snapshot": lambda: BACKEND.has_snapshot("sha256:x"),
     "publish": lambda: BACKEND.publish(Snapshot(digest="sha256:x", files=()), lambda blobs: {}),
     "create": lambda: BACKEND.create(COMPOSED, 1),
@@ -52,4 +54,8 @@ def test_everything_live_is_refused(name: str) -> None:
 
 def test_no_method_of_the_protocol_is_forgotten() -> None:
     methods = {name for name in vars(Backend) if not name.startswith("_")} - {"capabilities", "identity", "observe"}
-    assert methods == set(CALLS)
+    assert methods == {*CALLS, "find"}
+
+
+def test_nothing_is_found_by_name() -> None:
+    assert BACKEND.find("job", "etl") is None

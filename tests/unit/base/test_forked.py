@@ -60,7 +60,7 @@ def test_one_that_is_stopped_is_gone() -> None:
     assert beside is not None
     beside.stop()
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(beside._child, os.WNOHANG)  # not even left to be waited for
 
 
 def test_a_process_with_threads_is_not_copied() -> None:

@@ -1,52 +1,8 @@
-"""Quartz expressions: what each field may hold, and the documented reason for each fault."""
+"""Quartz expressions: what each field may hold, and where a fault is. Reasons: conformance/test_quartz_vectors.py."""
 
 import pytest
 
 from bundlectl.base.quartz import LastDay, QuartzError, from_unix, parse
-
-# Expression -> the reason that the Quartz class itself gives (vectors computed with it).
-REASONS = [
-    ("0 12 * * *", "Unexpected end of expression."),
-    (
-        "0 0 12 * * *",
-        "Support for specifying both a day-of-week AND a day-of-month parameter is not implemented.",
-    ),
-    ("0 0 12 ? * ?", "'?' can only be specified for Day-of-Month -OR- Day-of-Week."),
-    ("0 0 24 * * ?", "Hour values must be between 0 and 23"),
-    ("60 0 1 * * ?", "Minute and Second values must be between 0 and 59"),
-    ("0 60 1 * * ?", "Minute and Second values must be between 0 and 59"),
-    ("0 0 0 32 * ?", "Day of month values must be between 1 and 31"),
-    ("0 0 0 0 * ?", "Day of month values must be between 1 and 31"),
-    ("0 0 0 1 13 ?", "Month values must be between 1 and 12"),
-    ("0 0 0 ? * 8", "Day-of-Week values must be between 1 and 7"),
-    ("0 0 0 ? * 0", "Day-of-Week values must be between 1 and 7"),
-    ("0 0 0 ? * MON#6", "A numeric value between 1 and 5 must follow the '#' option"),
-    ("0 0 0 ? * MONL,TUE", "Support for specifying 'L' with other days of the week is not implemented"),
-    ("0 0/60 * * * ?", "Increment >= 60 : 60"),
-    ("0 0 0/24 * * ?", "Increment >= 24 : 24"),
-    ("0 0 0 ? ? MON", "'?' can only be specified for Day-of-Month or Day-of-Week."),
-    ("? 0 0 * * ?", "'?' can only be specified for Day-of-Month or Day-of-Week."),
-    ("0 0 0 ? * FOO", "Invalid Day-of-Week value: 'FOO'"),
-    ("0 0 0 1 FOO ?", "Invalid Month value: 'FOO'"),
-    ("0 0 0 1 1 ? 2026 x", "Invalid expression has too many terms: 0 0 0 1 1 ? 2026 X"),
-    ("L 0 0 1 1 ?", "'L' not expected in seconds, minutes or hours fields."),
-    ("0 0 0 15L * ?", "'L' option is not valid here. (pos=2)"),
-    ("0 0 0 L-31 * ?", "Offset from last day must be <= 30"),
-    (
-        "0 0 0 32W * ?",
-        "The 'W' option does not make sense with values larger than 31 (max number of days in a month)",
-    ),
-    ("0 0 0 ? * MON#3,FRI#1", 'Support for specifying multiple "nth" days is not implemented.'),
-    ("@daily", "Unexpected character: @"),
-]
-
-
-@pytest.mark.parametrize(("expression", "reason"), REASONS)
-def test_documented_reasons(expression: str, reason: str) -> None:
-    with pytest.raises(QuartzError) as raised:
-        parse(expression)
-    assert raised.value.reason == reason and raised.value.summary
-
 
 FAULTS = [
     ("0 61 * * * ?", "61", "minutes must be 0-59, found 61"),
@@ -94,22 +50,6 @@ def test_special_days() -> None:
     last = parse("0 0 0 ? * 6L")
     assert last.last and last.weekdays == {6}
     assert parse("0 0 0 ? * L").weekdays == {7}
-
-
-@pytest.mark.parametrize(
-    ("expression", "never"),
-    [
-        ("0 30 2 30 2 ?", True),
-        ("0 30 2 31 4,6 ?", True),
-        ("0 30 2 31W 2 ?", True),
-        ("0 30 2 29 2 ?", False),
-        ("0 30 2 31 2,3 ?", False),
-        ("0 30 2 L 2 ?", False),
-        ("0 30 2 ? 2 MON", False),
-    ],
-)
-def test_days_that_no_month_has(expression: str, never: bool) -> None:
-    assert parse(expression).has_no_day is never
 
 
 def test_every_second() -> None:

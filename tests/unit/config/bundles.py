@@ -59,6 +59,9 @@ class MemoryTree:
     def exists_in_working_tree(self, path: str) -> bool:
         return path in self._on_disk
 
+    def only_on_disk(self, folder: str) -> Iterable[str]:
+        return sorted(path for path in self._on_disk if not folder or path.startswith(folder + "/"))
+
 
 OUTSIDE_GIT = Revision(commit=None, tree=None, working_tree=True)
 

@@ -134,8 +134,10 @@ def test_every_part_of_the_request_is_in_the_key() -> None:
         "cluster_id_environment": "c",
         "allow_unknown_fields": True,
         "limits": REQUEST.limits._replace(depth=5),
+        "lookups": {"job": {"a": "1"}},
+        "hooks_allowed": True,
     }
-    assert set(changes) == set(LoadRequest.__dataclass_fields__) - {"top"}
+    assert set(changes) == set(LoadRequest.__dataclass_fields__) - {"top", "python"}
     keys = {request_key(replace(REQUEST, **{name: value})) for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {request_key(REQUEST)}) == len(changes) + 1
     assert request_key(replace(REQUEST, top="/x")) == request_key(REQUEST)

@@ -8,6 +8,7 @@ from bundlectl.config.merge import merge, merge_by_key
 from bundlectl.config.node import from_plain, plain
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.location import SourceSpan
+from tests.unit.config.bundles import loaded
 
 
 def merged(*values: Any) -> tuple[Any, list[Diagnostic]]:
@@ -62,3 +63,25 @@ def test_elements_of_different_lists_with_one_key_become_one() -> None:
 def test_two_elements_of_one_list_with_one_key_are_a_slip() -> None:
     assert by_key([{"task_key": "a"}], [{"task_key": "b"}, {"task_key": "b"}])[1] == ["BND228"]
     assert by_key([{"task_key": "b"}], [{"task_key": "b"}], [{"task_key": "b"}])[1] == []
+
+
+_TYPED = """\
+bundle: {name: b}
+variables: {t: {default: 9}}
+resources: {jobs: {j: {tasks: [{task_key: a, timeout_seconds: 600, shell_task: {command: [x]}}]}}}
+targets:
+  dev:
+    resources: {jobs: {j: {tasks: [{task_key: a, timeout_seconds: '${var.t}'}]}}}
+"""
+
+
+def test_text_of_the_command_line_merges_with_a_typed_value() -> None:
+    result = loaded(_TYPED, variables=(("t", "5", "flag"),))
+    assert list(result.diagnostics) == []
+    assert result.specs["j"].document["tasks"][0]["timeout_seconds"] == 5
+
+
+def test_text_that_is_no_such_value_is_reported_where_it_is_used() -> None:
+    result = loaded(_TYPED, variables=(("t", "5m", "flag"),))
+    (finding,) = result.diagnostics
+    assert (finding.code, finding.spans[0].line, finding.spans[0].column) == ("BND209", 6, 67)

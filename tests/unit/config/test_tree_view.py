@@ -61,7 +61,12 @@ def test_paths_are_cleaned_and_told_apart() -> None:
 def view() -> TreeView:
     return TreeView(
         MemoryTree(
-            {"a/x.py": "1", "b/Y.py": "1", "n.ipynb": "{}", "big": "version https://git-lfs.github.com/spec/v1\n"},
+            {
+                "a/x.py": "1",
+                "b/Y.py": "1",
+                "n.ipynb": '{"cells": [], "metadata": {}, "nbformat": 4}',
+                "big": "version https://git-lfs.github.com/spec/v1\n",
+            },
             links={"l": "a", "l2": "l", "a/up": "../b/Y.py", "out": "../etc", "dead": "none", "o": "p", "p": "o"},
             submodules=["sub"],
         )

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from bundlectl.base.digest import sha256_hex
 from bundlectl.engine.attempt import prepare
+from bundlectl.engine.files import seal, stage
 from bundlectl.engine.tasks.base import (
     INVALID_RUN_CONFIGURATION,
     LIBRARY_INSTALLATION_ERROR,
@@ -15,6 +17,8 @@ from bundlectl.engine.tasks.base import (
     SetupFailed,
 )
 from bundlectl.engine.tasks.libraries import task_libraries
+from bundlectl.engine.tasks.paths import localised
+from bundlectl.model.artifact import ArtifactFile, file_snapshot, published_path
 from tests.unit.engine.attempts import context, run, snapshot, wheel
 
 
@@ -106,6 +110,27 @@ def test_entry_points_of_a_wheel(tmp_path: Path) -> None:
     assert output == 'The package "tiny" has no entry point "absent", and no function of that name\n'
     # The libraries of the default environment stay importable, and the environment was built once.
     assert len(list((tmp_path / "engine" / "environments").glob("*/bin/python"))) == 1
+
+
+def test_a_wheel_that_was_built_at_deploy(tmp_path: Path) -> None:
+    built = wheel(tmp_path, code=CODE, entry_points=POINTS)
+    file = ArtifactFile("dist/tiny.whl", built.name, sha256_hex(built.read_bytes()))
+    published = published_path("/Workspace/Users/a/.bundle/b/dev/artifacts", file)
+    task = {**wheel_task("run"), "libraries": [{"whl": published}]}
+    with pytest.raises(SetupFailed, match="is not on this engine; deploy again") as caught:
+        prepare(context(tmp_path, task))
+    assert caught.value.code == "RESOURCE_NOT_FOUND"
+    digest = file_snapshot(file.sha256, file.name).digest
+    stage(tmp_path / "engine", digest, file.name, "100644", built.read_bytes())
+    seal(tmp_path / "engine", digest)
+    # A job without code of its own, and one that has extras behind the wheel.
+    settings = {"environments": [{"environment_key": "e", "spec": {"dependencies": [f"{published}[x]"]}}]}
+    place = tmp_path / "engine" / "snapshots" / digest.removeprefix("sha256:") / built.name
+    wanted = localised(context(tmp_path, {**task, "environment_key": "e"}, settings=settings))
+    assert task_libraries(wanted) == [("wheel", str(place), None), ("wheel", f"{place}[x]", None)]
+    host = {"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1"}
+    done = run(context(tmp_path, task, host_environment=host))
+    assert (done.code, done.output) == (0, "main ['tiny']\n")
 
 
 def test_a_wheel_that_was_not_built(tmp_path: Path) -> None:

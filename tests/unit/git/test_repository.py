@@ -199,6 +199,22 @@ def test_how_commits_are_related(repository: RepositoryBuilder) -> None:
     refused("BND602", lambda: found.subject("1" * 40))
 
 
+def test_where_two_commits_went_apart(repository: RepositoryBuilder) -> None:
+    base = repository.commit("base")
+    repository.git("checkout", "--quiet", "-b", "side")
+    side = repository.commit("side")
+    repository.git("checkout", "--quiet", "main")
+    main = repository.commit("main")
+    found = at(repository)
+    assert found.merge_base(main, side) == found.merge_base(side, main) == base
+    assert found.merge_base(base, side) == base
+    assert found.merge_base(main, main) == main
+    refused("BND608", lambda: found.merge_base(main, "1" * 40))
+    repository.git("checkout", "--quiet", "--orphan", "other")
+    other = repository.commit("other")
+    refused("BND608", lambda: found.merge_base(main, other))
+
+
 def test_gitpython_gets_the_scrubbed_environment(
     new_repository: Callable[[str], RepositoryBuilder],
 ) -> None:

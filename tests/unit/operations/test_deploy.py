@@ -197,17 +197,6 @@ def test_a_plan_saved_inside_the_bundle_is_no_part_of_it(
     assert result.plan.source.dirty_paths == ("databricks.yml",)
 
 
-def test_what_would_have_to_be_built_is_refused_by_name(
-    repository: RepositoryBuilder, new_context: ContextMaker
-) -> None:
-    text = bundle(a="one") + "artifacts:\n  wheel: {type: whl, build: make wheel, files: [{source: dist/*.whl}]}\n"
-    repository.commit("one", {"databricks.yml": text})
-    with pytest.raises(Unsupported) as refused:
-        _deploy(new_context())
-    assert refused.value.code == "BND292" and '"wheel"' in refused.value.summary
-    assert make_plan(new_context()).recorded.version is None
-
-
 def test_a_workspace_that_cannot_be_deployed_to_yet_is_planned_and_refused_by_name(
     repository: RepositoryBuilder, new_context: ContextMaker
 ) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bundlectl.base.resources import resource_folder
 from bundlectl.model.errors import InputError, UsageError
-from bundlectl.operations.scaffold import PLACEHOLDER, scaffold, templates
+from bundlectl.operations.scaffold import PLACEHOLDER, SCHEMA, scaffold, templates
 
 
 def test_every_template_is_copied_whole_with_its_name(tmp_path: Path) -> None:
@@ -13,7 +14,7 @@ def test_every_template_is_copied_whole_with_its_name(tmp_path: Path) -> None:
     for template in templates():
         made = scaffold(template, tmp_path / template, "shop")
         assert "databricks.yml" in made.files
-        texts = [(made.folder / name).read_text(encoding="utf-8") for name in made.files]
+        texts = [(made.folder / name).read_text(encoding="utf-8") for name in made.files if name != SCHEMA]
         assert not any(PLACEHOLDER in text for text in texts)
         assert any("name: shop" in text for text in texts)
 
@@ -35,3 +36,15 @@ def test_what_cannot_be_made_is_said(tmp_path: Path, template: str, name: str, t
     with pytest.raises(UsageError, match=told):
         scaffold(template, tmp_path / "new", name)
     assert not (tmp_path / "new").exists()
+
+
+def test_editors_find_the_schema_of_every_bundle_file(tmp_path: Path) -> None:
+    published = (resource_folder("schemas") / "bundle/v1.json").read_bytes()
+    for template in templates():
+        made = scaffold(template, tmp_path / template, "shop")
+        files = [made.folder / name for name in made.files if name.endswith((".yml", ".yaml"))]
+        assert files
+        for file in files:
+            first = file.read_text(encoding="utf-8").splitlines()[0]
+            assert first.startswith("# yaml-language-server: $schema=")
+            assert (file.parent / first.partition("=")[2]).read_bytes() == published

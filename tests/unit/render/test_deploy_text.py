@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from bundlectl.model.diagnostic import Diagnostic, Severity
-from bundlectl.model.source import Revision
 from bundlectl.render.deploy_text import (
     DeploymentLine,
     JobLine,
@@ -11,7 +9,6 @@ from bundlectl.render.deploy_text import (
     history_text,
     init_text,
     summary_of_target,
-    validate_text,
 )
 
 
@@ -89,36 +86,6 @@ def test_history() -> None:
         "41  2026-11-20 14:03Z  9af01b2  ann@acme.example  rollback to 39  ~2  hold\n"
     )
     assert history_text([]) == "No deployments yet. Make one: bundlectl deploy\n"
-
-
-def test_validate() -> None:
-    warning = Diagnostic(code="BND201", severity=Severity.WARNING, summary="s")
-    revision = Revision(commit="c" * 40, tree="8a41d20" + "0" * 33, dirty=("x",), working_tree=True)
-    text = validate_text(
-        bundle="sales",
-        jobs=5,
-        targets=2,
-        files=41,
-        revision=revision,
-        unmanaged={"pipelines": 2, "dashboards": 1},
-        diagnostics=[warning],
-    )
-    assert text == (
-        "sales: 5 jobs, 2 targets, 41 files at working tree (dirty, tree 8a41d20)\n"
-        "not managed by bundlectl: dashboards (1), pipelines (2)\n"
-        "ok: 0 errors, 1 warning\n"
-    )
-    error = Diagnostic(code="BND204", severity=Severity.ERROR, summary="s")
-    bad = validate_text(
-        bundle="s",
-        jobs=1,
-        targets=1,
-        files=1,
-        revision=Revision(commit="c1cfe67" + "0" * 33, tree=None),
-        unmanaged={},
-        diagnostics=[error],
-    )
-    assert bad == "s: 1 job, 1 target, 1 file at commit c1cfe67\n1 error, 0 warnings\n"
 
 
 def test_init() -> None:

@@ -97,7 +97,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         ({"source": {"tree": "d" * 40}}, "BND304", "plan is for tree", "tree: plan 777777777777, now dddddddddddd"),
         ({"snapshot": "sha256:" + "d" * 64}, "BND304", "plan is for snapshot", "snapshot: plan sha256:555555555555"),
         ({"config_digest": "sha256:" + "d" * 64}, "BND304", "plan is for configuration", "configuration:"),
-        ({"artifacts": [{"path": "x"}]}, "BND304", "other artifacts", "artifacts: plan 0, now 1"),
+        ({"artifacts": [{"path": "x"}]}, "BND304", "other artifacts", 'artifacts: "x" is new'),
         ({"base": {"lineage": "l2"}}, "BND305", "another deployment history", "lineage: plan l1, now l2"),
         ({"base": {"serial": 42, "state_tip": "9" * 40}}, "BND305", "something was deployed since: serial 41 -> 42",
          "serial: plan 41, now 42"),

@@ -1,0 +1,3 @@
+import sys
+
+print(f"loading {sys.argv[1]}")
