@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bundlectl.model.location import path_short, path_text
+from bundlectl.planning import diff
 from bundlectl.planning.diff import differences, differing_paths, keyed, plain
 from bundlectl.planning.field_table import FieldTable
 
@@ -65,6 +68,31 @@ CASES[16] = (*CASES[16][:2], ["parameters[name='p']", "parameters[name='q']"])
 @pytest.mark.parametrize(("left", "right", "paths"), CASES)
 def test_where_documents_differ(left: dict[str, Any], right: dict[str, Any], paths: list[str]) -> None:
     assert _paths(left, right) == paths
+
+
+_VALUES = st.recursive(
+    st.one_of(st.integers(0, 3), st.booleans(), st.sampled_from(["", "x", "1"])),
+    lambda inner: st.one_of(
+        st.dictionaries(st.sampled_from("abc"), inner, max_size=3), st.lists(st.fixed_dictionaries({"n": inner}))
+    ),
+    max_leaves=8,
+)
+_DOCUMENTS = st.dictionaries(st.sampled_from(["a", "b", "c", "tasks"]), _VALUES, max_size=4)
+
+
+@given(left=_DOCUMENTS, right=_DOCUMENTS)
+def test_every_way_of_comparing_gives_the_same(left: dict[str, Any], right: dict[str, Any]) -> None:
+    one, other = diff._pruned(keyed(left, TABLE), keyed(right, TABLE))
+    walked = diff._walked(one, other, ())
+    asked = diff._paths_by_deepdiff(one, other)
+    assert walked is None or (set(walked) == asked and len(walked) == len(asked))
+    assert _paths(left, right) == sorted(map(path_text, asked))
+
+
+def test_deepdiff_is_asked_about_lists_that_grow() -> None:
+    shorter, longer = {"a": [{"x": 1}]}, {"a": [{"x": 1}, {"x": 2}]}
+    assert diff._walked(*diff._pruned(keyed(shorter, TABLE), keyed(longer, TABLE)), ()) is None
+    assert _paths(shorter, longer) == _paths(longer, shorter) == ["a[1]"]
 
 
 def test_text_cannot_pass_for_a_list_or_a_flag() -> None:
