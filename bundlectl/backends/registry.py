@@ -17,11 +17,9 @@ ENTRY_POINTS = "bundlectl.backends"
 ENGINE_TASKS = frozenset(
     {
         "condition_task",
-        "for_each_task",
         "notebook_task",
         "python_operator_task",
         "python_wheel_task",
-        "run_job_task",
         "shell_task",
         "spark_python_task",
         "sql_task",
@@ -41,7 +39,7 @@ def _open_local(request: BackendRequest) -> Backend:
 
     return JobsApiBackend(
         InProcessTransport(request.open_engine()),
-        Capabilities(kind="local", task_types=ENGINE_TASKS, extensions=_extensions("local"), fencing=True, hides=True),
+        Capabilities(kind="local", task_types=ENGINE_TASKS, extensions=_extensions("local"), fencing=True),
         root_path=request.root_path,
         file_path=request.file_path,
     )

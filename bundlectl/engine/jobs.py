@@ -23,7 +23,6 @@ class Job(NamedTuple):
     settings: dict[str, Any]
     created: int
     creator: str
-    run_as: str = ""  # who its runs act for
 
 
 class Owner(NamedTuple):
@@ -33,12 +32,6 @@ class Owner(NamedTuple):
     lineage: str | None
     target: str | None
     key: str | None
-
-
-def is_hidden(settings: dict[str, Any]) -> bool:
-    """Whether these are the settings of a deleted job that is kept: not listed, and never started."""
-    mark = settings.get("bundlectl")
-    return isinstance(mark, dict) and mark.get("hidden") is not None
 
 
 class Overtaken(Exception):
@@ -88,30 +81,20 @@ def create(connection: sqlite3.Connection, settings: dict[str, Any], own: str | 
     _check_free(connection, own, id)
     owner = owner_of(settings)
     connection.execute(
-        "INSERT INTO jobs (id, own, lineage, target, key, name, digest, document, created, creator, run_as)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(id, own, owner.lineage, owner.target, owner.key),
-            *(*_columns(connection, settings), now, creator, _run_as(settings)),
-        ),
+        "INSERT INTO jobs (id, own, lineage, target, key, name, digest, document, created, creator)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (id, own, owner.lineage, owner.target, owner.key, *_columns(connection, settings), now, creator),
     )
     return id
 
 
 def replace(connection: sqlite3.Connection, id: int, settings: dict[str, Any]) -> None:
-    """Gives a job new settings, and with them perhaps another owner; whom it acts for stays when they do not say.
-
-    Raises OwnerTaken.
-    """
+    """Gives a job new settings, and with them perhaps another owner. Raises OwnerTaken."""
     owner = owner_of(settings)
     _check_free(connection, owner.own, id)
     connection.execute(
-        "UPDATE jobs SET own = ?, lineage = ?, target = ?, key = ?, name = ?, digest = ?, document = ?,"
-        " run_as = coalesce(?, run_as) WHERE id = ?",
-        (
-            *(owner.own, owner.lineage, owner.target, owner.key),
-            *(*_columns(connection, settings), _run_as(settings), id),
-        ),
+        "UPDATE jobs SET own = ?, lineage = ?, target = ?, key = ?, name = ?, digest = ?, document = ? WHERE id = ?",
+        (owner.own, owner.lineage, owner.target, owner.key, *_columns(connection, settings), id),
     )
 
 
@@ -129,10 +112,9 @@ def get(connection: sqlite3.Connection, id: int) -> Job | None:
 def page(
     connection: sqlite3.Connection, limit: int, *, below: int, skip: int = 0, name: str | None = None
 ) -> list[Job]:
-    """At most `limit` jobs with ids under `below`, newest first, without hidden ones; `name`: in any case."""
+    """At most `limit` jobs with ids under `below`, newest first; `name` is compared without case."""
     rows = connection.execute(
         f"{_SELECT} WHERE jobs.id < ? AND (? IS NULL OR lower(jobs.name) = lower(?))"
-        " AND json_extract(documents.body, '$.bundlectl.hidden') IS NULL"
         " ORDER BY jobs.id DESC LIMIT ? OFFSET ?",
         (below, name, name, limit, skip),
     )
@@ -156,21 +138,14 @@ def keep_document(connection: sqlite3.Connection, settings: dict[str, Any]) -> s
 
 
 _SELECT = (
-    "SELECT jobs.id, own, lineage, target, name, body, created, creator, run_as"
+    "SELECT jobs.id, own, lineage, target, name, body, created, creator"
     " FROM jobs JOIN documents ON documents.digest = jobs.document"
 )
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    id, own, lineage, target, name, body, created, creator, run_as = row
-    return Job(id, own, lineage, target, name, json.loads(body), created, creator, run_as or creator)
-
-
-def _run_as(settings: dict[str, Any]) -> str | None:
-    """The name in `run_as`, whatever kind of principal it is; None when it is not given."""
-    given = settings.get("run_as")
-    names = given.values() if isinstance(given, dict) else ()
-    return next((name for name in names if isinstance(name, str)), None)
+    id, own, lineage, target, name, body, created, creator = row
+    return Job(id, own, lineage, target, name, json.loads(body), created, creator)
 
 
 def _columns(connection: sqlite3.Connection, settings: dict[str, Any]) -> tuple[str, str, str]:

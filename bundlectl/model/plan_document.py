@@ -55,8 +55,6 @@ MEMBERS = frozenset(
         "policy",
         "guards",
         "debt",
-        "left_out",
-        "selection",
         "holds",
         "promotion",
         "rollback",
@@ -66,9 +64,6 @@ MEMBERS = frozenset(
         "digest",
     }
 )
-
-# Members of a change that time moves on by itself.
-_PASSING = frozenset({"active_runs", "until"})
 
 # What a reviewer approves: not the commit, the time or the tool, so that a squash of what was reviewed still fits.
 _APPROVED = ("bundle", "target", "snapshot", "config_digest", "artifacts", "backend")
@@ -95,7 +90,7 @@ def changes_digest(document: Mapping[str, Any]) -> str:
             "lineage": document["base"]["lineage"],
             "serial": document["base"]["serial"],
             "changes": [
-                {name: value for name, value in change.items() if name not in _PASSING}
+                {name: value for name, value in change.items() if name != "active_runs"}
                 for change in document["changes"]
             ],
         }
@@ -126,8 +121,6 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "policy": [],
         "guards": [_guard(guard) for guard in plan.guards],
         "debt": list(plan.debt),
-        "left_out": list(plan.left_out),
-        "selection": dict(plan.selection) if plan.selection is not None else None,
         "holds": [dict(hold) for hold in plan.holds],
         "promotion": None,
         "rollback": None,
@@ -157,10 +150,6 @@ def change_document(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "fields": [field_document(field) for field in change.fields],
     }
-    if change.until is not None:
-        document["until"] = change.until
-    if change.restores:
-        document["restores"] = True
     if change.code is not None:
         document["code"] = {"old": change.code.old, "new": change.code.new, "direct": list(change.code.direct)}
     return document
@@ -182,10 +171,6 @@ def field_document(field: FieldChange) -> dict[str, Any]:
         document["reason"] = field.reason
     if field.span is not None:
         document["span"] = span_document(field.span)
-    for name in ("by", "at", "snoozed_until"):
-        value = getattr(field, name)
-        if value is not None:
-            document[name] = value
     return document
 
 

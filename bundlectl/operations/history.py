@@ -61,7 +61,6 @@ class Summary(NamedTuple):
     manifest: Mapping[str, Any] | None
     jobs: tuple[JobSummary, ...]
     places: Mapping[str, str]
-    debt: tuple[str, ...] = ()  # keys left out of the last deployment
 
     @property
     def at(self) -> str | None:
@@ -107,7 +106,6 @@ def summary(context: OperationContext, folders: Callable[[Bundle], Mapping[str, 
             "runs": world.runs.ref,
             **folders(world.bundle),
         },
-        debt=deployment.debt if deployment is not None else (),
     )
 
 

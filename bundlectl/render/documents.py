@@ -12,7 +12,6 @@ from bundlectl.base.clock import rfc3339_ms
 from bundlectl.base.digest import canonical_bytes
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.errors import BundlectlError
-from bundlectl.model.location import address
 from bundlectl.model.plan_document import diagnostic_document
 from bundlectl.model.run import Run, TaskRun
 
@@ -39,10 +38,6 @@ class AppliedChange(Protocol):
     def elapsed_ms(self) -> int: ...
     @property
     def not_converged(self) -> tuple[str, ...]: ...
-    @property
-    def until(self) -> str | None: ...
-    @property
-    def restored(self) -> bool: ...
 
 
 class EndedScript(Protocol):
@@ -138,8 +133,6 @@ def deploy_document(manifest: Mapping[str, Any] | None, outcomes: Iterable[Appli
             "error": item.error,
             "elapsed_ms": item.elapsed_ms,
             "not_converged": list(item.not_converged),
-            "until": item.until,
-            "restored": item.restored,
         }
         for item in outcomes
     ]
@@ -233,9 +226,8 @@ def summary_document(
     deployment: Mapping[str, Any] | None,
     jobs: Iterable[Mapping[str, Any]],
     places: Mapping[str, str] | None = None,
-    debt: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """`summary -o json`. `places`: where state, runs, code and engine are kept. `debt`: keys that were left out."""
+    """`summary -o json`. `places`: where state, runs, code and engine are kept."""
     return result_document(
         "summary",
         bundle=bundle,
@@ -243,7 +235,6 @@ def summary_document(
         deployment=deployment,
         jobs=list(jobs),
         places=dict(places or {}),
-        debt=[address(key) for key in debt],
     )
 
 

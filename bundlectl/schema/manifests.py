@@ -28,7 +28,6 @@ KINDS = (
     "bind",
     "deploy",
     "destroy",
-    "gc",
     "hold",
     "lift",
     "promote",
@@ -234,10 +233,6 @@ def _outcome() -> Schema:
         },
         {"message": nullable(text())},
     )
-    outputs = array(record({"path": text(), "digest": digest(), "bytes": integer()}))
-    iteration = record(
-        {"index": integer(), "result_state": nullable(text()), "attempts": array(attempt), "outputs": outputs}
-    )
     task = record(
         {
             "task_key": text(),
@@ -245,15 +240,9 @@ def _outcome() -> Schema:
             "result_state": nullable(text()),
             "attempts": array(attempt),
             "values": array(record({"key": text(), "digest": digest()}, {"value": anything()})),
-            "outputs": outputs,
+            "outputs": array(record({"path": text(), "digest": digest(), "bytes": integer()})),
         },
-        {
-            "life_cycle_state": text(),
-            "message": nullable(text()),
-            "outcome": nullable(text()),
-            "iterations": array(iteration),
-            "child_run": text("Run that a run_job_task started"),
-        },
+        {"life_cycle_state": text(), "message": nullable(text()), "outcome": nullable(text())},
     )
     trigger = record({"type": text()}, {"by": nullable(text()), "ci_run_url": nullable(text())})
     return record(

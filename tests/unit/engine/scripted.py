@@ -16,7 +16,6 @@ from bundlectl.engine.database import Database
 from bundlectl.engine.dispatch import Collected, Condition, Prepared
 from bundlectl.engine.executors.base import Ends, Event, Launch
 from bundlectl.engine.files import log_path
-from bundlectl.engine.nesting import ChildWish
 from bundlectl.engine.scheduler import Scheduler
 from bundlectl.engine.tasks.base import LaunchSpec, SetupFailed
 
@@ -72,7 +71,6 @@ class ScriptedLauncher:
         self.failures: dict[str, SetupFailed] = {}
         self.outcomes: dict[str, str] = {}
         self.left: dict[str, Collected] = {}  # by launch name
-        self.values: dict[str, str] = {}  # inputs of for_each tasks, where they are not those of the settings
         self.slow: set[str] = set()
         self.gate = threading.Event()  # slow tasks are prepared once it is set
         self.parameters_failure: SetupFailed | None = None
@@ -86,16 +84,6 @@ class ScriptedLauncher:
         if task.key in self.failures:
             raise self.failures[task.key]
         return Condition(self.outcomes[task.key], json.dumps({"condition_task": {"left": "1", "right": "2"}}))
-
-    def inputs(self, run: ActiveRun, task: Task) -> list[Any]:
-        if task.key in self.failures:
-            raise self.failures[task.key]
-        found: list[Any] = json.loads(self.values.get(task.key) or task.document["for_each_task"]["inputs"])
-        return found
-
-    def child(self, run: ActiveRun, task: Task) -> ChildWish:
-        body = task.document["run_job_task"]
-        return ChildWish(body["job_id"], body.get("job_parameters") or {}, {}, None)
 
     def is_slow(self, run: ActiveRun, task: Task) -> bool:
         return task.key in self.slow
