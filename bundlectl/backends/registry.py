@@ -17,9 +17,11 @@ ENTRY_POINTS = "bundlectl.backends"
 ENGINE_TASKS = frozenset(
     {
         "condition_task",
+        "for_each_task",
         "notebook_task",
         "python_operator_task",
         "python_wheel_task",
+        "run_job_task",
         "shell_task",
         "spark_python_task",
         "sql_task",

@@ -4,7 +4,7 @@ Called by engine.scheduler: `build_graph` once a run, `Evaluation` as tasks end,
 of attempts, times or the database; `Ended.order` is any number that grows with the time of an end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from bundlectl.engine.references import referenced_tasks
@@ -113,6 +113,19 @@ class Graph:
 def build_graph(tasks: Sequence[Mapping[str, Any]]) -> Graph:
     """The graph of the `tasks` of a job, as they are in its settings. They were checked at create."""
     return Graph(_node(task) for task in tasks)
+
+
+def build_part(tasks: Sequence[Mapping[str, Any]], keys: Collection[str]) -> Graph:
+    """The graph of some tasks; dependencies on others are dropped."""
+    return _within((_node(task) for task in tasks), keys)
+
+
+def _within(nodes: Iterable[Node], keys: Collection[str]) -> Graph:
+    return Graph(
+        node._replace(edges=tuple(edge for edge in node.edges if edge.task_key in keys))
+        for node in nodes
+        if node.key in keys
+    )
 
 
 def _node(task: Mapping[str, Any]) -> Node:
@@ -287,11 +300,7 @@ def select(graph: Graph, only: Sequence[str]) -> Graph:
         )
         chosen.add(key)
         chosen.update(other for other in around if not graph.nodes[other].disabled)
-    return Graph(
-        node._replace(edges=tuple(edge for edge in node.edges if edge.task_key in chosen))
-        for key, node in graph.nodes.items()
-        if key in chosen
-    )
+    return _within(graph.nodes.values(), chosen)
 
 
 def run_result(
@@ -312,7 +321,8 @@ def run_result(
     if not broken:
         return RunOutcome(LifeCycle.TERMINATED, Result.CANCELED, f"Task {causes[0]} was cancelled.")
     cause = broken[0]
-    return RunOutcome(LifeCycle.INTERNAL_ERROR, ended[cause].result, _message(graph, ended, cause))
+    result = Result.FAILED if ended[cause].result in _HANDED_DOWN else ended[cause].result
+    return RunOutcome(LifeCycle.INTERNAL_ERROR, result, _message(graph, ended, cause))
 
 
 def _causes(graph: Graph, ended: Mapping[str, Ended], leaf: str) -> list[str]:
@@ -334,7 +344,8 @@ def _causes(graph: Graph, ended: Mapping[str, Ended], leaf: str) -> list[str]:
     found.sort(key=lambda key: ended[key].order)
     # A cancelled ancestor does not hide one that failed: case 23 of jobs.md 6.2.
     broken = [key for key in found if CLASSES[ended[key].result] == "F"]
-    return (broken or found)[:1]
+    # None at all: they were repaired, and what they had kept from running was not run again (case 45 of 6.5).
+    return (broken or found or [leaf])[:1]
 
 
 def _message(graph: Graph, ended: Mapping[str, Ended], cause: str) -> str:

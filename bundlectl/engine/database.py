@@ -17,7 +17,7 @@ from bundlectl.base.identifiers import random_id
 from bundlectl.model.errors import StateError
 
 APPLICATION_ID = 0x62646C65
-FORMAT = 1
+FORMAT = 2
 _SQL = Path(__file__).parent / "sql"
 _BUSY_S = 30.0
 # Pages of the log before it is moved into the file; the scheduler does it earlier, when it is idle.
@@ -207,8 +207,11 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
-    if _check_format(connection, path) == FORMAT:
+    found = _check_format(connection, path)
+    if found == FORMAT:
         return
+    if found:
+        _keep_copy(connection, path.with_name(f"{path.name}.format{found}"))
     connection.execute("BEGIN EXCLUSIVE")
     try:
         version = _check_format(connection, path)  # somebody else may have been faster
@@ -225,6 +228,15 @@ def _migrate(connection: sqlite3.Connection, path: Path, clock: Clock) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _keep_copy(connection: sqlite3.Connection, path: Path) -> None:
+    """What the file was before its format changed, whole: a copy that was interrupted is made again."""
+    copy = sqlite3.connect(path)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
 
 
 def _migrations() -> list[tuple[int, str]]:

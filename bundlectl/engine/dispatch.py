@@ -1,4 +1,4 @@
-"""Gives tasks that are ready to the executor: prepares them, takes slots, minds the disk; decides conditions.
+"""Gives tasks that are ready to the executor: prepares them, takes slots, minds the disk; begins those without process.
 
 Called by scheduler in every step. What it launches is sent after the commit. A task whose setup may take long (an
 environment to be built) is prepared on a thread of its own, and stays PENDING without a slot meanwhile.
@@ -18,6 +18,7 @@ from bundlectl.base.host import boot_id
 from bundlectl.engine import verdicts
 from bundlectl.engine.active import ActiveRun, Task
 from bundlectl.engine.executors.base import Executor, Launch
+from bundlectl.engine.nesting import ChildWish
 from bundlectl.engine.progress import Facts, Progress
 from bundlectl.engine.tasks.base import LaunchSpec, SetupFailed
 from bundlectl.model.run import LifeCycle
@@ -60,6 +61,8 @@ class Launcher(Protocol):
 
     def parameters(self, run: ActiveRun) -> dict[str, str]: ...
     def condition(self, run: ActiveRun, task: Task) -> Condition: ...
+    def inputs(self, run: ActiveRun, task: Task) -> list[Any]: ...
+    def child(self, run: ActiveRun, task: Task) -> ChildWish: ...
     def is_slow(self, run: ActiveRun, task: Task) -> bool: ...
     def prepare(self, run: ActiveRun, task: Task, name: str) -> Prepared: ...
     def may_prepare_ahead(self, run: ActiveRun, task: Task) -> bool: ...
@@ -89,9 +92,9 @@ class Dispatcher:
         self._ahead: deque[tuple[ActiveRun, Task]] = deque(maxlen=_AHEAD)
 
     def launch(self) -> None:
-        """Launches what is ready, as far as there are slots; decides every condition that is ready."""
+        """Launches what is ready, as far as there are slots; begins every task that needs none."""
         progress = self._progress
-        self._decide_conditions()
+        self._begin_instant()
         while progress.ready:
             run, task = progress.ready[0]
             if not _waits(run, task):
@@ -106,7 +109,7 @@ class Dispatcher:
                 for waiting in list(itertools.islice(progress.ready, _AHEAD)):
                     self._note_ahead(*waiting)
                 return
-            self._decide_conditions()
+            self._begin_instant()
 
     def _launch_next(self, run: ActiveRun, task: Task, prepared: Prepared | None) -> bool:
         """Launches a task that is first in line. False when there is no room for it."""
@@ -125,7 +128,8 @@ class Dispatcher:
             prepared = made
         token = secrets.token_hex(8)
         self._progress.launch(run, task, worker, self._boot, token, prepared.resolved)
-        self._look_ahead(run, task.key)
+        if task.parent is None:
+            self._look_ahead(run, task.key)
         spec = prepared.spec
         timeout_s = task.document.get("timeout_seconds") or None
         log = self._launcher.log_path(run.id, task.id, task.launch)
@@ -153,7 +157,7 @@ class Dispatcher:
     def prepare_ahead(self) -> None:
         """Prepares one task that is likely next, while there is nothing else to do: its turn then costs less."""
         run, task = self._ahead.popleft()
-        if task.ahead is None and task.state in _BEFORE and run.tasks[task.key] is task and not run.closing:
+        if task.ahead is None and task.state in _BEFORE and run.holds(task) and not run.closing:
             made = self._prepare(run, task)
             if isinstance(made, Prepared):  # a failure is found again when it is the task's turn
                 task.ahead = made
@@ -165,7 +169,12 @@ class Dispatcher:
                 self._note_ahead(run, run.tasks[child])
 
     def _note_ahead(self, run: ActiveRun, task: Task) -> None:
-        if task.ahead is None and task.state in _BEFORE and self._launcher.may_prepare_ahead(run, task):
+        if (
+            task.ahead is None
+            and not task.is_instant
+            and task.state in _BEFORE
+            and self._launcher.may_prepare_ahead(run, task)
+        ):
             self._ahead.append((run, task))
 
     def _prepare_apart(self, run: ActiveRun, task: Task) -> None:
@@ -195,24 +204,30 @@ class Dispatcher:
             elif not self._launch_next(run, task, made):
                 self._prepared.append((run, task, made))  # goes on when a slot is free
 
-    def _decide_conditions(self) -> None:
+    def _begin_instant(self) -> None:
         instant = self._progress.instant
         while instant:
             run, task = instant.popleft()
-            if _waits(run, task):
-                self._decide_condition(run, task)
+            if not _waits(run, task):
+                continue
+            try:
+                if run.id in self.faults:
+                    raise self.faults[run.id]
+                self._begin(run, task)
+            except SetupFailed as failure:
+                self._fail(run, task, failure)
 
-    def _decide_condition(self, run: ActiveRun, task: Task) -> None:
-        task.started = self._clock.now_ms()
-        try:
-            if run.id in self.faults:
-                raise self.faults[run.id]
+    def _begin(self, run: ActiveRun, task: Task) -> None:
+        nesting = self._progress.nesting
+        if "for_each_task" in task.document:
+            nesting.begin_loop(run, task, self._launcher.inputs(run, task))
+        elif "run_job_task" in task.document:
+            nesting.begin_child(run, task, self._launcher.child(run, task))
+        else:
+            task.started = self._clock.now_ms()
             decided = self._launcher.condition(run, task)
-        except SetupFailed as failure:
-            self._fail(run, task, failure)
-            return
-        facts = Facts(executing=task.started, outcome=decided.outcome, resolved=decided.resolved)
-        self._progress.finish(run, task, verdicts.SUCCEEDED, facts)
+            facts = Facts(executing=task.started, outcome=decided.outcome, resolved=decided.resolved)
+            self._progress.finish(run, task, verdicts.SUCCEEDED, facts)
 
     def _fail(self, run: ActiveRun, task: Task, failure: SetupFailed) -> None:
         self._progress.finish(run, task, verdicts.setup_failed(failure.code, failure.message))
@@ -243,7 +258,7 @@ class Dispatcher:
 
 def _waits(run: ActiveRun, task: Task) -> bool:
     """Whether a task that was queued still waits: it may have been cancelled meanwhile."""
-    return task.state is LifeCycle.PENDING and run.tasks[task.key] is task
+    return task.state is LifeCycle.PENDING and run.holds(task)
 
 
 def keep_ballast(folder: Path) -> None:

@@ -23,6 +23,7 @@ class Job(NamedTuple):
     settings: dict[str, Any]
     created: int
     creator: str
+    run_as: str = ""  # who its runs act for
 
 
 class Owner(NamedTuple):
@@ -81,20 +82,30 @@ def create(connection: sqlite3.Connection, settings: dict[str, Any], own: str | 
     _check_free(connection, own, id)
     owner = owner_of(settings)
     connection.execute(
-        "INSERT INTO jobs (id, own, lineage, target, key, name, digest, document, created, creator)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (id, own, owner.lineage, owner.target, owner.key, *_columns(connection, settings), now, creator),
+        "INSERT INTO jobs (id, own, lineage, target, key, name, digest, document, created, creator, run_as)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(id, own, owner.lineage, owner.target, owner.key),
+            *(*_columns(connection, settings), now, creator, _run_as(settings)),
+        ),
     )
     return id
 
 
 def replace(connection: sqlite3.Connection, id: int, settings: dict[str, Any]) -> None:
-    """Gives a job new settings, and with them perhaps another owner. Raises OwnerTaken."""
+    """Gives a job new settings, and with them perhaps another owner; whom it acts for stays when they do not say.
+
+    Raises OwnerTaken.
+    """
     owner = owner_of(settings)
     _check_free(connection, owner.own, id)
     connection.execute(
-        "UPDATE jobs SET own = ?, lineage = ?, target = ?, key = ?, name = ?, digest = ?, document = ? WHERE id = ?",
-        (owner.own, owner.lineage, owner.target, owner.key, *_columns(connection, settings), id),
+        "UPDATE jobs SET own = ?, lineage = ?, target = ?, key = ?, name = ?, digest = ?, document = ?,"
+        " run_as = coalesce(?, run_as) WHERE id = ?",
+        (
+            *(owner.own, owner.lineage, owner.target, owner.key),
+            *(*_columns(connection, settings), _run_as(settings), id),
+        ),
     )
 
 
@@ -138,14 +149,21 @@ def keep_document(connection: sqlite3.Connection, settings: dict[str, Any]) -> s
 
 
 _SELECT = (
-    "SELECT jobs.id, own, lineage, target, name, body, created, creator"
+    "SELECT jobs.id, own, lineage, target, name, body, created, creator, run_as"
     " FROM jobs JOIN documents ON documents.digest = jobs.document"
 )
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    id, own, lineage, target, name, body, created, creator = row
-    return Job(id, own, lineage, target, name, json.loads(body), created, creator)
+    id, own, lineage, target, name, body, created, creator, run_as = row
+    return Job(id, own, lineage, target, name, json.loads(body), created, creator, run_as or creator)
+
+
+def _run_as(settings: dict[str, Any]) -> str | None:
+    """The name in `run_as`, whatever kind of principal it is; None when it is not given."""
+    given = settings.get("run_as")
+    names = given.values() if isinstance(given, dict) else ()
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def _columns(connection: sqlite3.Connection, settings: dict[str, Any]) -> tuple[str, str, str]:

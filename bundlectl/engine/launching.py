@@ -13,9 +13,12 @@ from bundlectl.engine import attempt
 from bundlectl.engine.active import ActiveRun, Task
 from bundlectl.engine.dispatch import Collected, Condition, Prepared
 from bundlectl.engine.files import BadSnapshot, folder_of, log_path
+from bundlectl.engine.nesting import ITERATION_LIMIT, ChildWish
 from bundlectl.engine.tasks.base import INVALID_RUN_CONFIGURATION, RESOURCE_NOT_FOUND, SetupFailed, TaskContext
 from bundlectl.engine.tasks.control import evaluate_condition
 from bundlectl.engine.values import (
+    LEGACY_OVERRIDES,
+    MISSING,
     Scope,
     TaskFacts,
     UnresolvedReference,
@@ -23,6 +26,7 @@ from bundlectl.engine.values import (
     effective_task,
     override_task,
     pushdown,
+    resolve,
     resolve_operand,
     text_of,
 )
@@ -30,6 +34,7 @@ from bundlectl.model.run import TERMINAL
 
 _TRIGGERS: Mapping[str, str] = {"ONE_TIME": "onetime", "RUN_JOB_TASK": "run_job_task", "PERIODIC": "periodic"}
 # Fields of a task that may make its setup slow: something has to be installed first.
+_SHOWN = 100  # characters of inputs in a message
 _INSTALLS = ("libraries", "environment_key", "python_wheel_task")
 
 
@@ -60,21 +65,29 @@ class EngineLauncher:
         resolved = {"condition_task": {"op": body["op"], "left": text_of(left), "right": text_of(right)}}
         return Condition(outcome, json.dumps(resolved))
 
+    def inputs(self, run: ActiveRun, task: Task) -> list[Any]:
+        try:
+            text = resolve(task.document["for_each_task"].get("inputs"), self._scope(run, task))
+        except UnresolvedReference as error:
+            raise SetupFailed(INVALID_RUN_CONFIGURATION, str(error)) from error
+        return _array(text)
+
+    def child(self, run: ActiveRun, task: Task) -> ChildWish:
+        document, resolved = self._effective(run, task, self._scope(run, task))
+        body = document["run_job_task"]
+        text = str(body.get("job_id"))
+        if not (text.isascii() and text.isdecimal() and len(text) < 17):
+            raise SetupFailed(INVALID_RUN_CONFIGURATION, f'job_id of the run_job_task is "{text}", which is no id')
+        parameters = {str(name): text_of(value) for name, value in (body.get("job_parameters") or {}).items()}
+        overriding = {name: body[name] for name in LEGACY_OVERRIDES if body.get(name) is not None}
+        return ChildWish(int(text), parameters, overriding, resolved)
+
     def is_slow(self, run: ActiveRun, task: Task) -> bool:
         return any(task.document.get(name) for name in _INSTALLS)
 
     def prepare(self, run: ActiveRun, task: Task, name: str) -> Prepared:
-        document, resolved = override_task(task.document, run.legacy) if run.legacy else task.document, None
-        parameters = run.parameters or {}
         scope = self._scope(run, task)
-        if task.has_references or run.legacy:
-            try:
-                document = effective_task(document, scope)
-            except UnresolvedReference as error:
-                raise SetupFailed(INVALID_RUN_CONFIGURATION, str(error)) from error
-            resolved = json.dumps(document)
-        else:
-            document = pushdown(document, parameters)
+        document, resolved = self._effective(run, task, scope)
         values = _values_upstream(run, task)
         context = TaskContext(
             job_id=str(run.job_id),
@@ -84,7 +97,7 @@ class EngineLauncher:
             attempt=task.number,
             settings=run.settings,
             task=document,
-            parameters=parameters,
+            parameters=run.parameters or {},
             snapshot_dir=self._snapshot(run.settings),
             run_dir=self._run_folder(run.id, name),
             engine_dir=self._folder,
@@ -94,6 +107,17 @@ class EngineLauncher:
             host_environment=self._environment,
         )
         return Prepared(attempt.prepare(context), resolved, name, values)
+
+    def _effective(self, run: ActiveRun, task: Task, scope: Scope) -> tuple[dict[str, Any], str | None]:
+        """What a task starts with; as JSON too when references or overrides changed it. Raises SetupFailed."""
+        document = override_task(task.document, run.legacy) if run.legacy else task.document
+        if not task.has_references and not run.legacy:
+            return pushdown(document, run.parameters or {}), None
+        try:
+            document = effective_task(document, scope)
+        except UnresolvedReference as error:
+            raise SetupFailed(INVALID_RUN_CONFIGURATION, str(error)) from error
+        return document, json.dumps(document)
 
     def may_prepare_ahead(self, run: ActiveRun, task: Task) -> bool:
         return not task.has_references and not self.is_slow(run, task)
@@ -131,7 +155,7 @@ class EngineLauncher:
     def _scope(self, run: ActiveRun, task: Task | None = None) -> Scope:
         facts: dict[str, TaskFacts] = {}
         if task is not None and task.has_references:
-            for key in run.graph.upstream(task.key):
+            for key in run.graph.upstream(task.anchor):
                 if (other := run.tasks[key]).state in TERMINAL:
                     facts[key] = _facts(other)
         return Scope(
@@ -139,6 +163,7 @@ class EngineLauncher:
             job_name=run.name,
             run_id=str(run.id),
             start_ms=run.started,
+            repair_count=run.repair_count,
             trigger_ms=run.requested,
             trigger_type=_TRIGGERS.get(run.trigger, run.trigger.lower()),
             parameters=run.parameters or {},
@@ -148,7 +173,38 @@ class EngineLauncher:
             notebook_path=None if task is None else _notebook(task),
             tasks=facts,
             workspace_id=self._workspace_id,
+            input=MISSING if task is None else _input(task),
         )
+
+
+def _input(task: Task) -> Any:
+    """The element of an iteration."""
+    loop = None if task.parent is None else task.parent.loop
+    return MISSING if loop is None else loop.inputs[task.index]
+
+
+def _array(text: Any) -> list[Any]:
+    """The inputs of a for_each task. Raises SetupFailed for what is no array of scalars and objects."""
+    try:
+        found = json.loads(text, parse_constant=_no_constant) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        raise SetupFailed(INVALID_RUN_CONFIGURATION, f'inputs of the for_each_task is not JSON: "{shown}"') from None
+    if not isinstance(found, list):
+        kind = "an object" if isinstance(found, dict) else "a single value"
+        raise SetupFailed(INVALID_RUN_CONFIGURATION, f"inputs of the for_each_task is {kind}, not a JSON array")
+    if len(found) > ITERATION_LIMIT:
+        text = f"inputs of the for_each_task has {len(found)} elements; at most {ITERATION_LIMIT} are possible"
+        raise SetupFailed(INVALID_RUN_CONFIGURATION, text)
+    for index, item in enumerate(found):
+        if isinstance(item, list):
+            text = f"element {index} of the inputs is an array; elements are single values or objects"
+            raise SetupFailed(INVALID_RUN_CONFIGURATION, text)
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
 
 
 def _facts(task: Task) -> TaskFacts:
@@ -173,5 +229,5 @@ def _values_upstream(run: ActiveRun, task: Task) -> dict[str, dict[str, Any]]:
     """Task values of what is upstream; most runs have none, and then nothing is walked."""
     if not run.has_values:
         return {}
-    above = run.graph.upstream(task.key)
+    above = run.graph.upstream(task.anchor)
     return {key: run.tasks[key].values for key in sorted(above) if run.tasks[key].values}

@@ -5,7 +5,7 @@ Called by api.runs. Inputs and sealing are the client's; nothing here is stored.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,19 @@ _CHUNK = 1 << 20
 _TRIGGERS = {"ONE_TIME": "manual", "PERIODIC": "schedule", "RUN_JOB_TASK": "run_job"}
 
 
-def outcome(folder: Path, run: Any, attempts: list[Any], run_if: dict[str, str]) -> dict[str, Any]:
-    """The `outcome` member as it stands: final once the run has ended."""
+def outcome(
+    folder: Path,
+    run: Any,
+    attempts: list[Any],
+    run_if: dict[str, str],
+    *,
+    history: list[dict[str, Any]],
+    iterations: Mapping[int, list[Any]],
+) -> dict[str, Any]:
+    """The `outcome` member as it stands: final once the run has ended.
+
+    `history`: the phases of a run that was repaired; `iterations`: rows, by the attempt of their for_each task.
+    """
     unknown: list[dict[str, str]] = []
     tasks: dict[str, dict[str, Any]] = {}
     for row in attempts:
@@ -31,14 +42,18 @@ def outcome(folder: Path, run: Any, attempts: list[Any], run_if: dict[str, str])
         values = {value["key"]: value for value in (*task.get("values", ()), *_values(row["vals"]))}
         task["values"] = [values[name] for name in sorted(values)]
         task["outputs"] = json.loads(row["files"]) if row["files"] else task.get("outputs", [])
+        if row["id"] in iterations:
+            task["iterations"] = _iterations(folder, run["id"], iterations[row["id"]], unknown)
+        if row["child"] is not None:
+            task["child_run"] = str(row["child"])
     return {
         "run_id": str(run["id"]),
         "number_in_job": run["id"],
         "trigger": {"type": _TRIGGERS.get(run["trigger"], "manual"), "by": run["creator"], "ci_run_url": None},
-        "repairs": [],
+        "repairs": [_repair(phase) for phase in history if phase["type"] == "REPAIR"],
         "replay_of": None,
         "backfill": None,
-        "parent_run": None,
+        "parent_run": None if run["parent"] is None else str(run["parent"]),
         "queued": _time(run["requested"]),
         "started": _time(run["started"]),
         "ended": _time(run["ended"]),
@@ -47,6 +62,27 @@ def outcome(folder: Path, run: Any, attempts: list[Any], run_if: dict[str, str])
         "tasks": list(tasks.values()),
         "messages": [run["message"]] if run["message"] else [],
         "unknown": unknown,
+    }
+
+
+def _iterations(folder: Path, run_id: int, rows: list[Any], unknown: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """The iterations that count for an attempt of a for_each task, with all their attempts."""
+    found: dict[int, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: (row["iteration"], row["number"])):
+        entry = found.setdefault(row["iteration"], {"index": row["iteration"], "attempts": []})
+        entry["result_state"] = row["result"]
+        entry["attempts"].append(_attempt(folder, run_id, row, unknown))
+        entry["outputs"] = json.loads(row["files"]) if row["files"] else entry.get("outputs", [])
+    return list(found.values())
+
+
+def _repair(phase: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(phase["id"]),
+        "started": _time(phase["start_time"]),
+        "ended": _time(phase["end_time"]),
+        "life_cycle_state": phase["state"]["life_cycle_state"],
+        "result_state": phase["state"].get("result_state"),
     }
 
 

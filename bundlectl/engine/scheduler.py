@@ -12,17 +12,19 @@ from typing import Any
 
 from bundlectl.base.clock import Clock
 from bundlectl.engine import recovery, runs, verdicts
-from bundlectl.engine.active import ActiveRun, Task, load
+from bundlectl.engine.active import ActiveRun, Task
 from bundlectl.engine.channel import WAKE, short_path
 from bundlectl.engine.database import Database, take_ids
 from bundlectl.engine.dispatch import Dispatcher, Launcher, keep_ballast
 from bundlectl.engine.executors.base import Ends, Event, Executor, Gone, Greeted, Hook
+from bundlectl.engine.loading import load
 from bundlectl.engine.progress import Facts, Progress
 from bundlectl.engine.tasks.base import SetupFailed
 from bundlectl.model.run import LifeCycle
 
 _LOOK_S = 1.0  # how often the database is asked whether somebody else wrote
 _ID_BLOCK = 64
+_EXPIRE_S = 60.0  # how often runs that waited too long are looked for
 
 
 class Superseded(Exception):
@@ -40,7 +42,7 @@ class Scheduler:
         self._launcher = launcher
         self._clock = clock
         self._hook = hook or _no_hook
-        self.progress = Progress(clock, self._take_id)
+        self.progress = Progress(clock, self._take_ids)
         self._dispatcher = Dispatcher(self.progress, executor, launcher, clock, self.notify)
         self._epoch = 0
         self._ids: list[int] = []
@@ -50,6 +52,7 @@ class Scheduler:
         self._look = True
         self._version = -1
         self._dirty = False  # something was written since the last checkpoint
+        self._expire_at = 0.0
         self._selector = selectors.DefaultSelector()
         self._wake, self._wake_end = socket.socketpair()
         self._public = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -148,11 +151,22 @@ class Scheduler:
         if version != self._version:
             self._version = version
             self._look = True
+        if self._clock.boot_s() >= self._expire_at:
+            self._expire_at = self._clock.boot_s() + _EXPIRE_S
+            self._expire()
         if not self.progress.runs and self._dirty:
             self._dirty = False
-            with self._database.write() as connection:
-                runs.expire_queued(connection, self._clock.now_ms())
             self._database.checkpoint()
+
+    def _expire(self) -> None:
+        """Skips runs that waited too long, whatever else runs."""
+        now = self._clock.now_ms()
+        with self._database.read() as connection:
+            late = runs.waited_too_long(connection, now)
+        if late:
+            with self._database.write() as connection:
+                runs.expire_queued(connection, now)
+            self._look = True
 
     # One step
 
@@ -178,9 +192,7 @@ class Scheduler:
                 "SELECT id, cancel, timeout_s FROM runs WHERE ended = 0 AND state <> 'QUEUED' ORDER BY id"
             ).fetchall()
             found = {id: load(connection, id) for id, _, _ in rows if id not in progress.runs}
-            asked = connection.execute(
-                "SELECT run_id, task_key FROM attempts WHERE cancel > 0 AND ended = 0"
-            ).fetchall()
+            asked = connection.execute("SELECT run_id, id FROM attempts WHERE cancel > 0 AND ended = 0").fetchall()
         for id, cancel, timeout_s in rows:
             if id in found:
                 self._adopt(found[id])
@@ -189,14 +201,24 @@ class Scheduler:
                 progress.set_timeout(run, timeout_s)
             if run is not None and cancel:
                 progress.cancel_run(run)
-        for run_id, key in asked:
+        for run_id, id in asked:
             run = progress.runs.get(run_id)
-            if run is not None:
-                progress.cancel_task(run, run.tasks[key])
+            task = None if run is None else run.find(id)
+            if run is not None and task is not None:
+                progress.cancel_task(run, task)
+        if progress.nesting.children:
+            with self._database.read() as connection:
+                children = progress.nesting.look(connection)
+            for id, result, message in children:
+                progress.nesting.child_ended(id, result, message)
+        progress.nesting.settle_orphans()
 
     def _adopt(self, run: ActiveRun) -> None:
+        if run.repair:
+            self._ids.clear()  # attempts that it gets from now on come after those of the repair
         if run.state is LifeCycle.PENDING:
-            run.started = self._clock.now_ms()
+            run.started = run.started or self._clock.now_ms()
+            self._dispatcher.faults.pop(run.id, None)
             try:
                 run.parameters = self._launcher.parameters(run)
             except SetupFailed as fault:
@@ -227,7 +249,7 @@ class Scheduler:
     def _take_end(self, run: ActiveRun, task: Task, end: dict[str, Any]) -> None:
         collected = self._launcher.collect(run.id, task.name)
         verdict = verdicts.of_end(
-            end, collected.error, task.document.get("timeout_seconds"), self.progress.canceled(run)
+            end, collected.error, task.document.get("timeout_seconds"), self.progress.canceled(run, task)
         )
         facts = Facts(
             executing=end["started_ms"],
@@ -270,8 +292,9 @@ class Scheduler:
                 # The decisions stand in memory and are written as soon as that is possible; nothing is announced.
                 self._dispatcher.paused = f"Paused: {error}."
                 return
-            if progress.ended_jobs:
-                self._look = True  # a waiting run may have been admitted
+            if progress.nesting.placed() or progress.ended_jobs or progress.nesting.look_again:
+                self._look = True  # children are to be taken in; a waiting run may have been admitted
+                progress.nesting.look_again = False
             self._dirty = True
             progress.writes.clear()
             progress.ended_jobs.clear()
@@ -294,6 +317,7 @@ class Scheduler:
             raise Superseded
         for statement, values in self.progress.writes:
             connection.execute(statement, values)
+        self.progress.nesting.place(connection)
         for worker, offset in self._new_folds.items():
             connection.execute(runs.FOLDED, (worker, offset))
         for worker in self._graves:
@@ -301,12 +325,15 @@ class Scheduler:
         for job_id in dict.fromkeys(self.progress.ended_jobs):
             runs.admit(connection, job_id, self._clock.now_ms())
 
-    def _take_id(self) -> int:
-        if not self._ids:
+    def _take_ids(self, count: int) -> list[int]:
+        """New ids for attempts. They are lost when the process dies, which does no harm."""
+        if count > len(self._ids):
+            block = max(count, _ID_BLOCK)
             with self._database.write() as connection:
-                first = take_ids(connection, _ID_BLOCK)
-            self._ids = list(range(first, first + _ID_BLOCK))
-        return self._ids.pop(0)
+                first = take_ids(connection, block)
+            self._ids = list(range(first, first + block))
+        taken, self._ids = self._ids[:count], self._ids[count:]
+        return taken
 
 
 def _turned(folded: recovery.Folded) -> tuple[int, list[dict[str, Any]]]:

@@ -164,6 +164,9 @@ _OVERRIDES: Final[tuple[tuple[str, str, str, bool], ...]] = (
 )
 
 
+LEGACY_OVERRIDES: Final = tuple(dict.fromkeys(name for name, *_ in _OVERRIDES))
+
+
 def pushdown(task: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
     """A copy of a resolved task whose named parameters hold the job parameters too; the job parameter wins.
 

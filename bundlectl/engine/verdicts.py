@@ -31,6 +31,11 @@ CANCELED = Verdict(LifeCycle.TERMINATED, Result.CANCELED, "USER_CANCELED", "Run 
 CANCELED_BY_TIMEOUT = Verdict(
     LifeCycle.TERMINATED, Result.CANCELED, "CANCELED", "The run took longer than its timeout_seconds."
 )
+CANCELED_WITH_LOOP = Verdict(
+    LifeCycle.TERMINATED, Result.CANCELED, "CANCELED", "The for_each task took longer than its timeout_seconds."
+)
+# Task types without retries of their own; those of a for_each task belong to its iterations.
+_ONCE = ("condition_task", "for_each_task")
 _SKIP_CODES: Mapping[Result, str] = {Result.DISABLED: "DISABLED"}
 
 
@@ -52,8 +57,7 @@ def of_end(end: Mapping[str, Any], fault: str | None, timeout_s: float | None, c
     if error is not None:
         return setup_failed(error["code"], error["message"])
     if end["cause"] == "timeout":
-        text = f"Timed out after {timeout_s:g} s." if timeout_s else "Timed out."
-        return Verdict(LifeCycle.TERMINATED, Result.TIMEDOUT, "CANCELED", text)
+        return timed_out(timeout_s)
     if end["cause"] == "cancel":
         return canceled
     if end["code"] == 0 and fault is None:
@@ -71,7 +75,7 @@ def next_try(
 
     `failed` and `lost` count the attempts of the task that ended so, this one included.
     """
-    if verdict.result not in (Result.FAILED, Result.TIMEDOUT) or task.get("condition_task") is not None:
+    if verdict.result not in (Result.FAILED, Result.TIMEDOUT) or any(task.get(name) is not None for name in _ONCE):
         return None
     most = task.get("max_retries") or 0
     if verdict.lost:
@@ -83,3 +87,21 @@ def next_try(
         if not allowed or failed > (UNLIMITED_TRIES if most < 0 else most):
             return None
     return max(ended, started + (task.get("min_retry_interval_millis") or 0))
+
+
+def timed_out(timeout_s: float | None) -> Verdict:
+    """An attempt that took longer than its limit."""
+    text = f"Timed out after {timeout_s:g} s." if timeout_s else "Timed out."
+    return Verdict(LifeCycle.TERMINATED, Result.TIMEDOUT, "CANCELED", text)
+
+
+def loop_failed(failed: int, total: int) -> Verdict:
+    """A for_each task some of whose iterations did not succeed."""
+    text = f"{failed} out of {total} iterations failed"
+    return Verdict(LifeCycle.TERMINATED, Result.FAILED, "RUN_EXECUTION_ERROR", text, error=text)
+
+
+def child_failed(message: str) -> Verdict:
+    """A run_job task whose run did not succeed."""
+    text = message or WORKLOAD_FAILED
+    return Verdict(LifeCycle.TERMINATED, Result.FAILED, "RUN_EXECUTION_ERROR", text, error=text)

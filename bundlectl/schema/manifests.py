@@ -233,6 +233,10 @@ def _outcome() -> Schema:
         },
         {"message": nullable(text())},
     )
+    outputs = array(record({"path": text(), "digest": digest(), "bytes": integer()}))
+    iteration = record(
+        {"index": integer(), "result_state": nullable(text()), "attempts": array(attempt), "outputs": outputs}
+    )
     task = record(
         {
             "task_key": text(),
@@ -240,9 +244,15 @@ def _outcome() -> Schema:
             "result_state": nullable(text()),
             "attempts": array(attempt),
             "values": array(record({"key": text(), "digest": digest()}, {"value": anything()})),
-            "outputs": array(record({"path": text(), "digest": digest(), "bytes": integer()})),
+            "outputs": outputs,
         },
-        {"life_cycle_state": text(), "message": nullable(text()), "outcome": nullable(text())},
+        {
+            "life_cycle_state": text(),
+            "message": nullable(text()),
+            "outcome": nullable(text()),
+            "iterations": array(iteration),
+            "child_run": text("Run that a run_job_task started"),
+        },
     )
     trigger = record({"type": text()}, {"by": nullable(text()), "ci_run_url": nullable(text())})
     return record(

@@ -57,6 +57,7 @@ REGISTRIES = (
     "config.cache",  # hit or miss: decision 11
     "config.structure",
     "engine.api.jobs",
+    "engine.api.requests",
     "engine.service",
     "backends.registry",
     "engine.tasks.registry",

@@ -9,6 +9,7 @@ import pytest
 from bundlectl.backends.base import Backend, BackendRequest
 from bundlectl.backends.registry import ENGINE_TASKS, open_backend
 from bundlectl.base.clock import SystemClock
+from bundlectl.engine.active import WITHOUT_PROCESS
 from bundlectl.engine.service import Engine
 from bundlectl.engine.tasks.registry import PROCESS_TYPES
 from bundlectl.model.bundle import Target
@@ -73,4 +74,4 @@ class TestLocalRuns(_Local, RunsSuite):
 
 
 def test_the_capabilities_name_what_the_engine_runs() -> None:
-    assert set(PROCESS_TYPES) | {"condition_task"} == ENGINE_TASKS
+    assert {*PROCESS_TYPES, *WITHOUT_PROCESS} == ENGINE_TASKS

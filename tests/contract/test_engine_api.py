@@ -255,7 +255,7 @@ def test_no_route_answers_a_missing_thing_with_success(api: Api) -> None:
         )[0]
         for route in ROUTES
         if not route.path.pattern.endswith(
-            ("create", "list", "identity", "/1/jobs", "seal", "files", "snapshots/([^/]+)")
+            ("create", "submit", "list", "identity", "/1/jobs", "seal", "files", "snapshots/([^/]+)")
         )
     }
     assert set(answers.values()) == {404}, answers

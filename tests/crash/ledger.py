@@ -1,6 +1,7 @@
 """What tasks did, by their own account, and whether the engine's rows agree with it. Shares no code with the engine.
 
-A task appends `begin` and `end` lines with its key and the name of its launch to one file; the judge reads that file
+A task appends `begin` and `end` lines with its key, which the element of an iteration follows, and the name of its
+launch to one file; the judge reads that file
 and the database with nothing but sqlite3.
 """
 
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 TASK = (
-    'echo "begin $BUNDLECTL_TASK_KEY $BUNDLECTL_ATTEMPT" >> "$LEDGER"; sleep {seconds}; '
-    'echo "end $BUNDLECTL_TASK_KEY $BUNDLECTL_ATTEMPT" >> "$LEDGER"; exit {code}'
+    'echo "begin $BUNDLECTL_TASK_KEY$1 $BUNDLECTL_ATTEMPT" >> "$LEDGER"; sleep {seconds}; '
+    'echo "end $BUNDLECTL_TASK_KEY$1 $BUNDLECTL_ATTEMPT" >> "$LEDGER"; exit {code}'
 )
 
 
@@ -51,6 +52,8 @@ def judge(database: Path, ledger: list[Entry]) -> dict[str, int]:
     ended = {entry.launch for entry in ledger if entry.what == "end"}
     for row in attempts:
         mine = f"{row['id']}-{row['launch']}"
+        if not row["launch"]:
+            continue  # it never had a process
         if row["result"] == "SUCCESS":
             assert mine in ended, f"{row['task_key']} is a success, and its process did not get to its end"
         if row["lost"]:

@@ -183,20 +183,56 @@ def _type_of(task: Mapping[str, Any], key: str) -> Iterator[str]:
         listed = ", ".join(found)
         yield f"Task '{key}' has several task types: {listed}." if found else f"Task '{key}' has no task type."
         return
-    loop = task.get("for_each_task")
-    if loop is not None:
-        nested = loop.get("task")
-        if not isinstance(nested, dict) or len(_types(nested)) != 1 or "for_each_task" in nested:
-            yield f"Task '{key}': the nested task needs exactly one task type, other than for_each_task."
-        elif nested.get("depends_on"):
-            yield f"Task '{key}': the nested task may not have 'depends_on'."
-        if task.get("max_retries") or task.get("retry_on_timeout"):
-            yield f"Task '{key}': retries belong to the nested task of a for_each_task."
+    if task.get("for_each_task") is not None:
+        yield from _loop(task, key)
+    child = task.get("run_job_task")
+    if child is not None and not _is_id(child.get("job_id")):
+        yield f"Task '{key}': 'job_id' of a run_job_task must be the id of a job, not '{child.get('job_id')}'."
     command = (task.get("shell_task") or {}).get("command", "true")
     if not command or not (
         isinstance(command, str) or (isinstance(command, list) and all(isinstance(item, str) for item in command))
     ):
         yield f"Task '{key}': 'command' of a shell_task must be a text or a list of texts, and not empty."
+
+
+def _loop(task: Mapping[str, Any], key: str) -> Iterator[str]:
+    """What a for_each_task needs."""
+    loop = task["for_each_task"]
+    nested = loop.get("task")
+    if not isinstance(nested, dict) or len(_types(nested)) != 1 or "for_each_task" in nested:
+        yield f"Task '{key}': the nested task needs exactly one task type, other than for_each_task."
+    else:
+        if nested.get("depends_on"):
+            yield f"Task '{key}': the nested task may not have 'depends_on'."
+        yield from (f"Task '{key}', nested task: {text}" for text in _task_shape(nested))
+    if not isinstance(loop.get("inputs"), str | list):
+        yield f"Task '{key}': 'inputs' of a for_each_task must be a text that is a JSON array, or a reference to one."
+    yield from _number(loop, "concurrency", f"Task '{key}': ", least=1, most=100)
+    if task.get("max_retries") or task.get("retry_on_timeout") or task.get("min_retry_interval_millis"):
+        yield f"Task '{key}': retries belong to the nested task of a for_each_task."
+
+
+def _is_id(value: Any) -> bool:
+    text = str(value)
+    return not isinstance(value, bool) and text.isascii() and text.isdecimal() and 0 < int(text[:17]) < 1 << 53
+
+
+def submit_problems(body: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """What does not hold in a request for a one-time run; `settings` are those of the run."""
+    found = [
+        f"A one-time run takes no '{name}'."
+        for name in ("job_clusters", "parameters", "job_parameters", "schedule", "trigger", "continuous")
+        if body.get(name)
+    ]
+    if not settings.get("tasks"):
+        found.append("'tasks' is missing: a one-time run needs at least one task.")
+    found += problems(settings)
+    for task in [] if found else settings["tasks"]:
+        if task.get("max_retries") or task.get("retry_on_timeout"):
+            found.append(f"Task '{task['task_key']}': a one-time run has no retries.")
+        if task.get("job_cluster_key"):
+            found.append(f"Task '{task['task_key']}': a one-time run has no job clusters.")
+    return found
 
 
 def _types(task: Mapping[str, Any]) -> list[str]:

@@ -88,16 +88,17 @@ def run_document(row: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         "original_attempt_run_id": id,
         "creator_user_name": row["creator"],
         "run_name": row["name"],
-        "run_type": "JOB_RUN",
+        "run_type": row["kind"],
         "format": "MULTI_TASK",
         "trigger": row["trigger"],
-        "run_page_url": f"http://127.0.0.1/?o=1#job/{job_id}/run/{id}",
+        "run_page_url": f"http://127.0.0.1/?o=1#job/{'' if row['kind'] == 'SUBMIT_RUN' else f'{job_id}/'}run/{id}",
         "start_time": started or row["requested"],
         "end_time": ended,
         "setup_duration": 0,
         "execution_duration": 0,
         "cleanup_duration": 0,
-        "run_duration": ended - started if ended and started else 0,
+        # Phases of a run that was repaired add up, without the time between them.
+        "run_duration": row["spent"] + (ended - (row["resumed"] or started) if ended and started else 0),
         "queue_duration": (started or ended) - row["requested"] if started or ended else 0,
         "bundlectl": {"queued_time": row["requested"]},
         **states(row),
@@ -106,6 +107,8 @@ def run_document(row: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     if parameters:
         document["job_parameters"] = parameters
     request = json.loads(row["request"])
+    if row["parent"] is not None:
+        document["trigger_info"] = {"run_id": row["parent"]}
     if request.get("overriding"):
         document["overriding_parameters"] = request["overriding"]
     if settings.get("schedule") is not None and row["trigger"] == "PERIODIC":
@@ -143,7 +146,7 @@ def task_document(row: Any, task: Mapping[str, Any], source: str, *, resolved: b
         **states(row),
         "bundlectl": _extra(row),
     }
-    if row["outcome"] is not None:
+    if row["outcome"] is not None and "condition_task" in document:
         document["condition_task"] = {**document["condition_task"], "outcome": row["outcome"]}
     if resolved and row["resolved"] is not None:
         values = json.loads(row["resolved"])

@@ -1,4 +1,4 @@
-"""jobs/create, reset, get, list and delete, and the listing by owner and digest that plans read.
+"""jobs/create, reset, update, get, list and delete, and the listing by owner and digest that plans read.
 
 Reached from routes. Requests are checked as a whole before anything is written; checks are loaded only then.
 """
@@ -37,18 +37,43 @@ def reset(request: Request) -> dict[str, Any]:
     if not isinstance(new, dict):
         raise invalid('"new_settings" must be an object.')
     settings = _checked(request, new)
-    services = request.services
-    with services.store.open().write() as connection:
-        old = _existing(connection, id)
-        _fence(connection, request, old.settings, settings)
-        try:
-            jobs.replace(connection, id, settings)
-        except jobs.OwnerTaken as error:
-            raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Job {error.job_id} carries this ownership id.") from error
-        runs.set_timeout(connection, id, settings.get("timeout_seconds") or 0)
-        runs.admit(connection, id, services.clock.now_ms())
-    services.notify()
+    with request.services.store.open().write() as connection:
+        _replace(connection, request, _existing(connection, id), settings)
+    request.services.notify()
     return {}
+
+
+def update(request: Request) -> dict[str, Any]:
+    from bundlectl.engine.api.merging import BadUpdate, merged
+
+    id = request.body_id("job_id")
+    body = request.body()
+    new, remove = body.get("new_settings") or {}, body.get("fields_to_remove") or []
+    if not isinstance(new, dict):
+        raise invalid('"new_settings" must be an object.')
+    if not isinstance(remove, list) or not all(isinstance(name, str) for name in remove):
+        raise invalid('"fields_to_remove" must be a list of texts.')
+    with request.services.store.open().write() as connection:
+        old = _existing(connection, id)
+        try:
+            settings = _checked(request, merged(old.settings, new, remove))
+        except BadUpdate as error:
+            raise invalid(str(error)) from None
+        _replace(connection, request, old, settings)
+    request.services.notify()
+    return {}
+
+
+def _replace(connection: Any, request: Request, old: jobs.Job, settings: dict[str, Any]) -> None:
+    """New settings for a job: they hold for runs that start from now on, the time limit for active ones too."""
+    now = request.services.clock.now_ms()
+    _fence(connection, request, old.settings, settings)
+    try:
+        jobs.replace(connection, old.id, settings)
+    except jobs.OwnerTaken as error:
+        raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Job {error.job_id} carries this ownership id.") from error
+    runs.set_timeout(connection, old.id, settings.get("timeout_seconds") or 0)
+    runs.admit(connection, old.id, now)
 
 
 def delete(request: Request) -> dict[str, Any]:
@@ -121,7 +146,7 @@ def _head(job: jobs.Job) -> dict[str, Any]:
     return {
         "job_id": job.id,
         "creator_user_name": job.creator,
-        "run_as_user_name": job.creator,
+        "run_as_user_name": job.run_as,
         "created_time": job.created,
     }
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from bundlectl.engine.api import jobs, runs, snapshots
+from bundlectl.engine.api import jobs, requests, runs, snapshots
 from bundlectl.engine.api.errors import ApiError
 from bundlectl.engine.api.request import Request, Services
 
@@ -32,14 +32,19 @@ def _ours(method: str, path: str, answer: Callable[[Request], dict[str, Any]]) -
 ROUTES: tuple[Route, ...] = (
     _jobs("POST", "create", jobs.create),
     _jobs("POST", "reset", jobs.reset),
+    _jobs("POST", "update", jobs.update),
     _jobs("POST", "delete", jobs.delete),
     _jobs("GET", "get", jobs.get),
     _jobs("GET", "list", jobs.list_jobs),
-    _jobs("POST", "run-now", runs.run_now),
+    _jobs("POST", "run-now", requests.run_now),
+    _jobs("POST", "runs/submit", requests.submit),
     _jobs("GET", "runs/get", runs.get),
     _jobs("GET", "runs/list", runs.list_runs),
     _jobs("GET", "runs/get-output", runs.get_output),
-    _jobs("POST", "runs/cancel", runs.cancel),
+    _jobs("POST", "runs/cancel", requests.cancel),
+    _jobs("POST", "runs/cancel-all", requests.cancel_all),
+    _jobs("POST", "runs/repair", requests.repair),
+    _jobs("POST", "runs/delete", requests.delete),
     _ours("GET", "identity", snapshots.identity),
     _ours("GET", "jobs", jobs.owned),
     _ours("GET", "runs/([^/]+)/log", runs.log),

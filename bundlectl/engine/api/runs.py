@@ -1,4 +1,4 @@
-"""jobs/run-now and jobs/runs/*: requests for runs and their ends, what runs are, what they wrote.
+"""jobs/runs/get, list, get-output, export, and the log and manifest of the engine's own: what runs are and wrote.
 
 Reached from routes. Every answer is read from the database and the log files, so any process can give it, whether or
 not it is the one that runs the scheduler.
@@ -8,103 +8,22 @@ import json
 import os
 from typing import Any
 
-from bundlectl.engine import jobs, manifests, runs
-from bundlectl.engine.api.documents import run_document, task_document, tasks_by_key
+from bundlectl.engine import manifests
+from bundlectl.engine.api.attempts import Attempts, repair_history
+from bundlectl.engine.api.documents import run_document
 from bundlectl.engine.api.errors import invalid, missing
 from bundlectl.engine.api.request import MAX_ID, Request, make_token
-from bundlectl.engine.dag import UnknownTask
 from bundlectl.engine.files import log_path
 from bundlectl.model.job import task_type
 from bundlectl.model.run import Result
 
 OUTPUT_LIMIT = 5 << 20  # bytes of an output that get-output gives
 _LOG_CHUNK = 1 << 20
-_TOKEN_LIMIT = 64
-_PARAMETERS_LIMIT = 10_000  # bytes of the JSON of one kind of parameters
 _TASKS_PAGE = 100
+_MANIFEST_ITERATIONS = 1 << 31  # all of them
 _RUN = "SELECT runs.*, body FROM runs JOIN documents ON documents.digest = runs.document"
 _ATTEMPT = "SELECT * FROM attempts"
 _WHEN = "max(requested, started, ended)"
-# Overrides of run-now from before jobs had parameters, and the kind of their value.
-_LEGACY: dict[str, type] = {
-    "notebook_params": dict,
-    "python_named_params": dict,
-    "sql_params": dict,
-    "python_params": list,
-    "jar_params": list,
-    "spark_submit_params": list,
-    "dbt_commands": list,
-}
-
-
-def run_now(request: Request) -> dict[str, Any]:
-    id = request.body_id("job_id")
-    wish = _wish(request)
-    services = request.services
-    if not services.store.exists:
-        raise missing("Job", id)
-    with services.store.open().write() as connection:
-        job = jobs.get(connection, id)
-        if job is None:
-            raise missing("Job", id)
-        if wish.overriding and job.settings.get("parameters"):
-            raise invalid(f"A job with job parameters takes no {', '.join(wish.overriding)}; use job_parameters.")
-        try:
-            run_id = runs.request(
-                *(connection, job, wish, services.clock.now_ms(), services.user),
-                queue_by_default=request.queue_by_default,
-            )
-        except runs.TokenTaken:
-            raise invalid("The idempotency token started a run of another job.") from None
-        except UnknownTask as error:
-            raise invalid(f"{error}.") from error
-    services.notify()
-    return {"run_id": run_id, "number_in_job": run_id}
-
-
-def _wish(request: Request) -> runs.Request:
-    body = request.body()
-    parameters = body.get("job_parameters") or {}
-    if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
-        raise invalid('"job_parameters" must be an object of texts.')
-    overriding = {name: body[name] for name in _LEGACY if body.get(name) is not None}
-    for name, value in overriding.items():
-        if not isinstance(value, _LEGACY[name]):
-            raise invalid(f'"{name}" must be {"an object" if _LEGACY[name] is dict else "a list"}.')
-    for name, value in {"job_parameters": parameters, **overriding}.items():
-        if len(json.dumps(value, ensure_ascii=False).encode()) > _PARAMETERS_LIMIT:
-            raise invalid(f'"{name}" may have at most {_PARAMETERS_LIMIT} bytes of JSON.')
-    only = body.get("only") or []
-    if not isinstance(only, list) or not all(isinstance(item, str) for item in only):
-        raise invalid('"only" must be a list of task keys.')
-    queue = body.get("queue")
-    if queue is not None and not (isinstance(queue, dict) and isinstance(queue.get("enabled"), bool)):
-        raise invalid('"queue" must be an object with "enabled".')
-    enabled = None if queue is None else queue["enabled"]
-    return runs.Request(parameters, tuple(only), enabled, _token(request, body), overriding=overriding)
-
-
-def _token(request: Request, body: dict[str, Any]) -> str | None:
-    token, key = body.get("idempotency_token"), request.headers.get("idempotency-key")
-    if token is not None and key is not None and token != key:
-        raise invalid('"idempotency_token" and "Idempotency-Key" differ.')
-    token = token if token is not None else key
-    if token is not None and not (isinstance(token, str) and 0 < len(token) <= _TOKEN_LIMIT):
-        raise invalid(f'"idempotency_token" must be a text of 1 to {_TOKEN_LIMIT} characters.')
-    return token
-
-
-def cancel(request: Request) -> dict[str, Any]:
-    id = request.body_id("run_id")
-    services = request.services
-    if not services.store.exists:
-        raise missing("Run", id)
-    with services.store.open().write() as connection:
-        found = runs.cancel(connection, id, services.clock.now_ms())
-    if not found:
-        raise missing("Run", id)
-    services.notify()
-    return {}
 
 
 def get(request: Request) -> dict[str, Any]:
@@ -113,22 +32,24 @@ def get(request: Request) -> dict[str, Any]:
     after = (request.page_token("run") or [0])[0]
     with request.services.store.read() as connection:
         run, one = _find(connection, id)
-        if one is not None:
-            rows = [one]
+        document = run_document(run, json.loads(run["body"]))
+        attempts = Attempts(connection, run)
+        if request.flag("include_history"):
+            document["repair_history"] = repair_history(connection, run)
+        if one is None:
+            sql = f"{_ATTEMPT} WHERE run_id = ? AND parent IS NULL AND id > ? ORDER BY id LIMIT ?"
+            rows = connection.execute(sql, (id, after, _TASKS_PAGE + 1)).fetchall()
+            kind = "tasks"
         else:
-            rows = connection.execute(
-                f"{_ATTEMPT} WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", (id, after, _TASKS_PAGE + 1)
-            ).fetchall()
-    settings = json.loads(run["body"])
-    tasks = tasks_by_key(settings)
-    source = "GIT" if settings.get("git_source") else "WORKSPACE"
-    documents = [task_document(row, tasks[row["task_key"]], source, resolved=resolved) for row in rows[:_TASKS_PAGE]]
-    document = run_document(run, settings)
-    if one is not None:
-        return {**document, **documents[0], "job_run_id": run["id"], "tasks": documents}
-    document["tasks"] = documents
+            shown = attempts.document(one, resolved=resolved)
+            document = {**document, **shown, "job_run_id": run["id"], "tasks": [shown]}
+            rows = attempts.iterations(one, after, _TASKS_PAGE + 1) if one["inputs"] is not None else []
+            kind = "iterations"
+        page = [attempts.document(row, resolved=resolved) for row in rows[:_TASKS_PAGE]]
+    if page or one is None:
+        document[kind] = page
     if len(rows) > _TASKS_PAGE:
-        document["next_page_token"] = make_token("run", documents[-1]["run_id"])
+        document["next_page_token"] = make_token("run", page[-1]["run_id"])
     return document
 
 
@@ -146,8 +67,7 @@ def list_runs(request: Request) -> dict[str, Any]:
     sql = f"{_RUN}{clause} ORDER BY {_WHEN} DESC, id DESC LIMIT ? OFFSET ?"
     with request.services.store.read() as connection:
         rows = connection.execute(sql, [*values, limit + 1, request.number("offset", 0, 0, 1_000_000)]).fetchall()
-        attempts = {row["id"]: _attempts(connection, row["id"]) for row in rows[:limit]} if expand else {}
-    documents = [_listed(row, attempts.get(row["id"])) for row in rows[:limit]]
+        documents = [_listed(connection, row, expand) for row in rows[:limit]]
     answer: dict[str, Any] = {"has_more": len(rows) > limit}
     if documents:
         answer["runs"] = documents
@@ -174,17 +94,17 @@ def _filters(request: Request) -> tuple[list[str], list[Any]]:
         if name in request.query:
             where.append(f"max(requested, started) {sign} ?")
             values.append(request.number(name, 0, 0, MAX_ID))
-    if request.query.get("run_type", "JOB_RUN") != "JOB_RUN":
-        where.append("0")
+    if "run_type" in request.query:
+        where.append("kind = ?")
+        values.append(request.query["run_type"])
     return where, values
 
 
-def _listed(row: Any, attempts: list[Any] | None) -> dict[str, Any]:
-    settings = json.loads(row["body"])
-    document = run_document(row, settings)
-    if attempts is not None:
-        tasks = tasks_by_key(settings)
-        document["tasks"] = [task_document(each, tasks[each["task_key"]], "WORKSPACE") for each in attempts]
+def _listed(connection: Any, row: Any, expand: bool) -> dict[str, Any]:
+    document = run_document(row, json.loads(row["body"]))
+    if expand:
+        attempts = Attempts(connection, row)
+        document["tasks"] = [attempts.document(each) for each in _attempts(connection, row["id"])]
     return document
 
 
@@ -192,22 +112,23 @@ def get_output(request: Request) -> dict[str, Any]:
     id = request.query_id("run_id")
     with request.services.store.read() as connection:
         run, attempt = _find(connection, id)
-    if attempt is None:
-        text = (
-            "Retrieving the output of runs with multiple tasks is not supported. "
-            "Please retrieve the output of each individual task run instead."
-        )
-        raise invalid(text)
-    settings = json.loads(run["body"])
-    task = tasks_by_key(settings)[attempt["task_key"]]
-    source = "GIT" if settings.get("git_source") else "WORKSPACE"
+        if attempt is None:
+            text = (
+                "Retrieving the output of runs with multiple tasks is not supported. "
+                "Please retrieve the output of each individual task run instead."
+            )
+            raise invalid(text)
+        attempts = Attempts(connection, run)
+        task, shown = attempts.task(attempt), attempts.document(attempt)
     logs, truncated = _tail(log_path(request.services.folder, run["id"], id, attempt["launch"]))
-    metadata = {**run_document(run, settings), **task_document(attempt, task, source)}
+    metadata = {**run_document(run, json.loads(run["body"])), **shown}
     answer: dict[str, Any] = {"metadata": metadata, "logs": logs, "logs_truncated": truncated}
     if attempt["result"] in (Result.FAILED, Result.TIMEDOUT):
         answer["error"] = _error(attempt, logs)
         answer["error_trace"] = logs
     answer.update(_typed(task_type(task), json.loads(attempt["output"]) if attempt["output"] else {}))
+    if attempt["child"] is not None:
+        answer["run_job_output"] = {"run_id": attempt["child"]}
     return answer
 
 
@@ -283,9 +204,14 @@ def manifest(request: Request) -> dict[str, Any]:
         if attempt is not None:
             raise invalid(f"Run {id} is a task run of run {run['id']}, which has the manifest.")
         attempts = _attempts(connection, id)
-    tasks = tasks_by_key(json.loads(run["body"]))
-    run_if = {key: task.get("run_if") or "ALL_SUCCESS" for key, task in tasks.items()}
-    return {"outcome": manifests.outcome(request.services.folder, run, attempts, run_if)}
+        shown = Attempts(connection, run)
+        iterations = {
+            row["id"]: shown.iterations(row, 0, _MANIFEST_ITERATIONS) for row in attempts if row["inputs"] is not None
+        }
+        run_if = {row["task_key"]: shown.task(row).get("run_if") or "ALL_SUCCESS" for row in attempts}
+        history = repair_history(connection, run)
+    folder = request.services.folder
+    return {"outcome": manifests.outcome(folder, run, attempts, run_if, history=history, iterations=iterations)}
 
 
 def _path_id(request: Request) -> int:
@@ -293,7 +219,7 @@ def _path_id(request: Request) -> int:
 
 
 def _attempts(connection: Any, run_id: int) -> list[Any]:
-    return list(connection.execute(f"{_ATTEMPT} WHERE run_id = ? ORDER BY id", (run_id,)))
+    return list(connection.execute(f"{_ATTEMPT} WHERE run_id = ? AND parent IS NULL ORDER BY id", (run_id,)))
 
 
 def _find(connection: Any, id: int) -> tuple[Any, Any | None]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bundlectl.base.clock import FrozenClock
-from bundlectl.engine import jobs, runs
+from bundlectl.engine import jobs, repairs, runs
 from bundlectl.engine.active import ActiveRun, Task
 from bundlectl.engine.database import Database
 from bundlectl.engine.dispatch import Collected, Condition, Prepared
 from bundlectl.engine.executors.base import Ends, Event, Launch
 from bundlectl.engine.files import log_path
+from bundlectl.engine.nesting import ChildWish
 from bundlectl.engine.scheduler import Scheduler
 from bundlectl.engine.tasks.base import LaunchSpec, SetupFailed
 
@@ -71,6 +72,7 @@ class ScriptedLauncher:
         self.failures: dict[str, SetupFailed] = {}
         self.outcomes: dict[str, str] = {}
         self.left: dict[str, Collected] = {}  # by launch name
+        self.values: dict[str, str] = {}  # inputs of for_each tasks, where they are not those of the settings
         self.slow: set[str] = set()
         self.gate = threading.Event()  # slow tasks are prepared once it is set
         self.parameters_failure: SetupFailed | None = None
@@ -84,6 +86,16 @@ class ScriptedLauncher:
         if task.key in self.failures:
             raise self.failures[task.key]
         return Condition(self.outcomes[task.key], json.dumps({"condition_task": {"left": "1", "right": "2"}}))
+
+    def inputs(self, run: ActiveRun, task: Task) -> list[Any]:
+        if task.key in self.failures:
+            raise self.failures[task.key]
+        found: list[Any] = json.loads(self.values.get(task.key) or task.document["for_each_task"]["inputs"])
+        return found
+
+    def child(self, run: ActiveRun, task: Task) -> ChildWish:
+        body = task.document["run_job_task"]
+        return ChildWish(body["job_id"], body.get("job_parameters") or {}, {}, None)
 
     def is_slow(self, run: ActiveRun, task: Task) -> bool:
         return task.key in self.slow
@@ -163,6 +175,15 @@ class Bench:
         self.look()
         return found
 
+    def repair(self, run: int, **wish: Any) -> int:
+        with self.database.write() as connection:
+            found = repairs.request(
+                *(connection, run, repairs.Wish(**wish), self.clock.now_ms()), queue_by_default=True
+            )
+        assert found is not None
+        self.look()
+        return found
+
     def look(self) -> None:
         """What a wake-up comes to: the requests are read, as often as something follows from them."""
         self.scheduler.notify()
@@ -183,10 +204,17 @@ class Bench:
         keys = {row["id"]: row["task_key"] for row in self.rows("SELECT id, task_key FROM attempts")}
         return [keys[int(name.partition("-")[0])] for name in self.executor.launched]
 
-    def end(self, key: str, code: int | None = 0, **more: Any) -> None:
-        """The process of a task ends."""
-        (row,) = self.rows("SELECT * FROM attempts WHERE task_key = ? AND ended = 0 AND worker IS NOT NULL", key)
-        name = f"{row['id']}-{row['launch']}"
+    def end(self, key: str, code: int | None = 0, *, index: int | None = None, **more: Any) -> None:
+        """The process of a task ends; with `index`, that of an iteration."""
+        sql = "SELECT * FROM attempts WHERE task_key = ? AND ended = 0 AND worker IS NOT NULL"
+        found = self.rows(f"{sql} AND (? IS NULL OR iteration = ?)", key, index, index)
+        if len(found) > 1:  # rows of workers that died are still there while nobody settled them
+            found = [row for row in found if f"{row['id']}-{row['launch']}" in self.executor.launched]
+        row = found[0]
+        self.end_launch(f"{row['id']}-{row['launch']}", code, **more)
+
+    def end_launch(self, name: str, code: int | None = 0, **more: Any) -> None:
+        """The process of a launch ends."""
         self.executor.launched.pop(name, None)
         self.executor.taken -= 1
         self.executor.offset += 100
@@ -205,8 +233,26 @@ class Bench:
 
     def tasks(self, id: int) -> dict[str, str | None]:
         """Result of each task, or its state while it has none, at its last attempt."""
-        found = self.rows("SELECT task_key, state, result FROM attempts WHERE run_id = ? ORDER BY number", id)
-        return {row["task_key"]: row["result"] or row["state"] for row in found}
+        sql = "SELECT task_key, state, result FROM attempts WHERE run_id = ? AND parent IS NULL ORDER BY number"
+        return {row["task_key"]: row["result"] or row["state"] for row in self.rows(sql, id)}
+
+    def iterations(self, id: int) -> list[str]:
+        """The same of each iteration, by index."""
+        sql = "SELECT iteration, state, result FROM attempts WHERE run_id = ? AND parent IS NOT NULL ORDER BY number"
+        found = {row["iteration"]: row["result"] or row["state"] for row in self.rows(sql, id)}
+        return [found[index] for index in sorted(found)]
+
+    def task_row(self, run: int, key: str) -> Any:
+        """The row of the latest attempt of a task."""
+        sql = "SELECT * FROM attempts WHERE run_id = ? AND task_key = ? AND parent IS NULL ORDER BY number DESC LIMIT 1"
+        return self.rows(sql, run, key)[0]
+
+
+def loop(key: str, inputs: str, *after: str, nested: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A for_each task over tasks with the key `i`."""
+    body = {"inputs": inputs, "task": {"task_key": "i", "shell_task": {"command": ["true"]}, **(nested or {})}}
+    concurrency = {"concurrency": more.pop("concurrency")} if "concurrency" in more else {}
+    return task(key, *after, for_each_task={**body, **concurrency}, **more)
 
 
 def task(key: str, *after: str | dict[str, Any], **more: Any) -> dict[str, Any]:

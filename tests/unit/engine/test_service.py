@@ -148,7 +148,7 @@ def test_ten_thousand_jobs_are_listed_from_an_index(open_engine: Open) -> None:
     ask(engine, "create", name="first", tasks=shell("true"))
     with engine._store.open().write() as connection:
         connection.executemany(
-            "INSERT INTO jobs SELECT ?, ?, 'l', 'dev', ?, name, digest, document, created, creator"
+            "INSERT INTO jobs SELECT ?, ?, 'l', 'dev', ?, name, digest, document, created, creator, run_as"
             " FROM jobs WHERE id = 1",
             [(number, f"b1-{number:040d}", f"k{number}") for number in range(100, 10_100)],
         )
