@@ -37,6 +37,22 @@ class Composed(NamedTuple):
     key: str  # of the job in the bundle, for messages
 
 
+class Ownership(NamedTuple):
+    """Whose job an object on a backend is."""
+
+    own: str  # ownership id
+    lineage: str
+    target: str
+    key: str
+
+
+class Holding(NamedTuple):
+    """What a job on a backend says about itself beside its settings."""
+
+    owner: Ownership | None  # None: a job of nobody
+    snapshot: str | None  # sha256:<hex> of the published code of this bundle that it runs
+
+
 class LogChunk(NamedTuple):
     """Part of a task's output. Offsets are bytes."""
 
@@ -80,11 +96,14 @@ class Backend(Protocol):
         target: str,
         key: str,
         own: str | None = None,
+        hidden: bool = False,
     ) -> Composed:
         """The document to send for a job document whose references are resolved. Pure; costs no call.
 
-        `own` is given when it is not the derived one (after a rename). Raises BackendError when the document has
-        members that the backend writes itself.
+        `own` is given when it is not the derived one (after a rename). `hidden`: a deleted job that is kept; nothing
+        starts it, it is not listed where the backend can hide jobs (else its name says that it is deleted), and `read`
+        still gives the document it was composed from. Raises BackendError when the document has members that the
+        backend writes itself.
         """
         ...
 
@@ -119,6 +138,14 @@ class Backend(Protocol):
 
     def delete(self, id: str, fence: int) -> None:
         """A job that is gone is fine."""
+        ...
+
+    def holding(self, id: str) -> Holding:
+        """Whose job it is, and which code it runs. Raises NotFound for a job that is gone."""
+        ...
+
+    def release(self, id: str, fence: int) -> None:
+        """Takes the mark of ownership off a job and leaves the rest as it is. A job that is gone is fine."""
         ...
 
     def active_runs(self, ids: Sequence[str]) -> dict[str, int]:

@@ -41,7 +41,7 @@ def _open_local(request: BackendRequest) -> Backend:
 
     return JobsApiBackend(
         InProcessTransport(request.open_engine()),
-        Capabilities(kind="local", task_types=ENGINE_TASKS, extensions=_extensions("local"), fencing=True),
+        Capabilities(kind="local", task_types=ENGINE_TASKS, extensions=_extensions("local"), fencing=True, hides=True),
         root_path=request.root_path,
         file_path=request.file_path,
     )

@@ -6,7 +6,7 @@ Opened by registry.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bundlectl.backends.base import BlobReader, Composed, LogChunk
+from bundlectl.backends.base import BlobReader, Composed, Holding, LogChunk
 from bundlectl.model.backend import BackendIdentity, Capabilities, Observed
 from bundlectl.model.errors import Unsupported
 from bundlectl.model.run import Run
@@ -38,6 +38,7 @@ class UnavailableBackend:
         target: str,
         key: str,
         own: str | None = None,
+        hidden: bool = False,
     ) -> Composed:
         raise self._refusal("deploy to")
 
@@ -63,6 +64,12 @@ class UnavailableBackend:
         raise self._refusal("deploy to")
 
     def delete(self, id: str, fence: int) -> None:
+        raise self._refusal("deploy to")
+
+    def holding(self, id: str) -> Holding:
+        raise self._refusal("read jobs of")
+
+    def release(self, id: str, fence: int) -> None:
         raise self._refusal("deploy to")
 
     def active_runs(self, ids: Sequence[str]) -> dict[str, int]:

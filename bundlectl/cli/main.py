@@ -60,10 +60,58 @@ def _diff() -> Application:
     return diff_app
 
 
+def _drift() -> Application:
+    from bundlectl.cli.commands.drift import drift_app
+
+    return drift_app
+
+
 def _deploy() -> Application:
     from bundlectl.cli.commands.deploy import deploy_app
 
     return deploy_app
+
+
+def _destroy() -> Application:
+    from bundlectl.cli.commands.destroy import destroy_app
+
+    return destroy_app
+
+
+def _undelete() -> Application:
+    from bundlectl.cli.commands.tombstones import undelete_app
+
+    return undelete_app
+
+
+def _gc() -> Application:
+    from bundlectl.cli.commands.tombstones import gc_app
+
+    return gc_app
+
+
+def _bind() -> Application:
+    from bundlectl.cli.commands.bind import bind_app
+
+    return bind_app
+
+
+def _unbind() -> Application:
+    from bundlectl.cli.commands.bind import unbind_app
+
+    return unbind_app
+
+
+def _import() -> Application:
+    from bundlectl.cli.commands.import_job import import_app
+
+    return import_app
+
+
+def _doctor() -> Application:
+    from bundlectl.cli.commands.doctor import doctor_app
+
+    return doctor_app
 
 
 def _history() -> Application:
@@ -103,11 +151,19 @@ COMMANDS: dict[str, Verb] = {
     "explain": Verb(_explain, "Authoring", "Show where a value comes from, or what a code means"),
     "plan": Verb(_plan, "Plan and deploy", "Show what a deploy would do"),
     "diff": Verb(_diff, "Plan and deploy", "Compare commits, targets or deployments"),
+    "drift": Verb(_drift, "Plan and deploy", "Show, accept or snooze what was changed on the backend"),
     "deploy": Verb(_deploy, "Plan and deploy", "Plan, ask, apply, verify"),
+    "destroy": Verb(_destroy, "Plan and deploy", "Remove every job of a target"),
+    "undelete": Verb(_undelete, "Plan and deploy", "Bring deleted jobs back, with their ids and runs"),
+    "bind": Verb(_bind, "Plan and deploy", "Make an existing job belong to a key of the bundle"),
+    "unbind": Verb(_unbind, "Plan and deploy", "Forget a job and leave it where it is"),
+    "import": Verb(_import, "Plan and deploy", "Write YAML for jobs that are on the backend"),
     "history": Verb(_history, "Plan and deploy", "List deployments with their commits"),
     "summary": Verb(_summary, "Plan and deploy", "Show what is deployed, and where it is kept"),
     "run": Verb(_run, "Running", "Run a deployed job and follow it"),
     "runs": Verb(_runs, "Running", "List runs; get, logs, manifest, cancel"),
+    "doctor": Verb(_doctor, "State and operation", "Check what bundlectl stands on, and say how to mend it"),
+    "gc": Verb(_gc, "State and operation", "Let deleted jobs go whose time is over"),
     "state": Verb(_state, "State and operation", "List, show and look after the recorded state"),
 }
 

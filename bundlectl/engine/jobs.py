@@ -35,6 +35,12 @@ class Owner(NamedTuple):
     key: str | None
 
 
+def is_hidden(settings: dict[str, Any]) -> bool:
+    """Whether these are the settings of a deleted job that is kept: not listed, and never started."""
+    mark = settings.get("bundlectl")
+    return isinstance(mark, dict) and mark.get("hidden") is not None
+
+
 class Overtaken(Exception):
     """A later writer has taken over this lineage and target: its fence is `seen`."""
 
@@ -123,9 +129,10 @@ def get(connection: sqlite3.Connection, id: int) -> Job | None:
 def page(
     connection: sqlite3.Connection, limit: int, *, below: int, skip: int = 0, name: str | None = None
 ) -> list[Job]:
-    """At most `limit` jobs with ids under `below`, newest first; `name` is compared without case."""
+    """At most `limit` jobs with ids under `below`, newest first, without hidden ones; `name`: in any case."""
     rows = connection.execute(
         f"{_SELECT} WHERE jobs.id < ? AND (? IS NULL OR lower(jobs.name) = lower(?))"
+        " AND json_extract(documents.body, '$.bundlectl.hidden') IS NULL"
         " ORDER BY jobs.id DESC LIMIT ? OFFSET ?",
         (below, name, name, limit, skip),
     )

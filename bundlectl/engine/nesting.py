@@ -54,7 +54,7 @@ class Nesting:
         self._host = host
         self.orders: list[tuple[ActiveRun, Task, ChildWish]] = []  # children to be requested with the next commit
         self.children: dict[int, tuple[ActiveRun, Task]] = {}  # by run: who waits for it
-        self.orphans: list[tuple[ActiveRun, Task]] = []  # run_job tasks whose job is not there
+        self.orphans: list[tuple[ActiveRun, Task]] = []  # run_job tasks whose job is not there, or deleted and kept
         self.look_again = False  # a run that waits elsewhere was cancelled: what became of it is to be read
         self._placed: list[tuple[ActiveRun, Task, int | None]] = []
 
@@ -176,7 +176,7 @@ class Nesting:
         for run, task, wish in self.orders:
             job = jobs.get(connection, wish.job_id)
             child = None
-            if job is not None:
+            if job is not None and not jobs.is_hidden(job.settings):
                 request = runs.Request(
                     wish.parameters,
                     trigger="RUN_JOB_TASK",
@@ -214,7 +214,7 @@ class Nesting:
         return found
 
     def settle_orphans(self) -> None:
-        """Fails the tasks whose job is not there."""
+        """Fails the tasks whose job is not there, or deleted and kept."""
         orphans, self.orphans = self.orphans, []
         for run, task in orphans:
             if task.engaged and run.holds(task):

@@ -121,6 +121,9 @@ def _settings(connection: sqlite3.Connection, past: _Past, wish: Wish) -> tuple[
     job = jobs.get(connection, run["job_id"])
     if job is None:
         raise RepairRefused(f"Job {run['job_id']} of this run does not exist any more.")
+    if jobs.is_hidden(job.settings):
+        text = f"Job {run['job_id']} of this run is deleted and kept; bring it back to repair its runs."
+        raise RepairRefused(text, in_this_state=True)
     if not wish.original:
         return job, job.settings
     first = connection.execute(

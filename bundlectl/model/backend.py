@@ -27,6 +27,7 @@ class Capabilities:
     extensions: frozenset[str] = frozenset()  # of model.job.EXTENSION_FIELDS
     snapshots: bool = True  # takes code as immutable snapshots
     fencing: bool = False  # refuses writes with an old fence
+    hides: bool = False  # does not list a deleted job that is kept; else its name says so
 
 
 class ObservedJob(NamedTuple):
@@ -35,6 +36,8 @@ class ObservedJob(NamedTuple):
     id: str
     own: str  # ownership id that it carries
     digest: str | None  # sha256:<hex> of the document it holds, if the backend lists digests; else None
+    changed_by: str | None = None  # who changed its settings last, if the backend tells
+    changed_at: str | None = None  # when, RFC 3339
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ class ApplyFinished(NamedTuple):
     elapsed_ms: int
     id: str | None = None
     error: str | None = None
+    until: str | None = None  # of a deleted job that is kept, RFC 3339
 
 
 class LockWaiting(NamedTuple):

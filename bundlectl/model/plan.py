@@ -54,6 +54,9 @@ class FieldChange(NamedTuple):
     reason: str | None = None  # backend_default, unordered, ... : rows of planning.field_table
     span: SourceSpan | None = None
     sensitive: bool = False
+    by: str | None = None  # who changed the job on the backend, if it tells
+    at: str | None = None  # when, RFC 3339
+    snoozed_until: str | None = None  # RFC 3339: this drift is left as it is until then
 
 
 class CodeRef(NamedTuple):
@@ -83,6 +86,8 @@ class Change:
     spec_digest: str | None = None  # sha256:<hex> of `desired`
     span: SourceSpan | None = None
     active_runs: int | None = None  # None: not asked
+    until: str | None = None  # of a delete, RFC 3339: how long the job is kept; None: deleted for good
+    restores: bool = False  # a deleted job that is kept comes back
 
 
 class CodeFile(NamedTuple):
@@ -165,7 +170,9 @@ class Plan:
     drift: tuple["DriftedJob", ...] = ()
     unchanged: int = 0
     not_selected: int = 0
-    debt: tuple[str, ...] = ()  # addresses that an earlier deployment left out
+    debt: tuple[str, ...] = ()  # addresses that an earlier deployment left out and that are still behind
+    left_out: tuple[str, ...] = ()  # addresses of changes that the selection leaves out: the debt afterwards
+    selection: Mapping[str, Any] | None = None  # which jobs the plan is about; None: all
     holds: tuple[Mapping[str, Any], ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()  # findings that came up while planning
     not_read: str | None = None  # why the backend was not asked, or only in part
@@ -186,6 +193,11 @@ class DriftedJob(NamedTuple):
     gone: bool
     fields: tuple[FieldChange, ...]
 
+    @property
+    def counted(self) -> int:
+        """How many differences count as drift: not those that are snoozed."""
+        return sum(field.snoozed_until is None for field in self.fields) if self.fields else 1
+
 
 def count(plan: Plan) -> Mapping[str, int]:
     """The plan's `summary`: how many of each action, and of drifted and conflicting fields."""
@@ -194,7 +206,7 @@ def count(plan: Plan) -> Mapping[str, int]:
     for change in plan.changes:
         totals[change.action.value] += 1
         conflicts += sum(item.verdict is Verdict.CONFLICT for item in change.fields)
-    drifted = sum(max(1, len(job.fields)) for job in plan.drift)
+    drifted = sum(job.counted for job in plan.drift)
     return {
         **totals,
         "unchanged": plan.unchanged,
@@ -203,6 +215,19 @@ def count(plan: Plan) -> Mapping[str, int]:
         "conflict": conflicts,
         "code_files": len(plan.code),
     }
+
+
+def kinds(plan: Plan) -> frozenset[str]:
+    """What is in a plan, in the words of `plan --fail-on`."""
+    totals = count(plan)
+    found = {action.value for action in Action if totals[action.value]}
+    if plan.changes:
+        found.add("changes")
+    if any(change.destructive for change in plan.changes):
+        found.add("destructive")
+    if plan.code or plan.code_only or any(change.code for change in plan.changes if change.action is not Action.CREATE):
+        found.add("code")
+    return frozenset(found | {name for name in ("drift", "conflict") if totals[name]})
 
 
 HIDDEN_TEXT = "(sensitive)"  # what people see in place of a secret

@@ -55,6 +55,8 @@ MEMBERS = frozenset(
         "policy",
         "guards",
         "debt",
+        "left_out",
+        "selection",
         "holds",
         "promotion",
         "rollback",
@@ -64,6 +66,9 @@ MEMBERS = frozenset(
         "digest",
     }
 )
+
+# Members of a change that time moves on by itself.
+_PASSING = frozenset({"active_runs", "until"})
 
 # What a reviewer approves: not the commit, the time or the tool, so that a squash of what was reviewed still fits.
 _APPROVED = ("bundle", "target", "snapshot", "config_digest", "artifacts", "backend")
@@ -90,7 +95,7 @@ def changes_digest(document: Mapping[str, Any]) -> str:
             "lineage": document["base"]["lineage"],
             "serial": document["base"]["serial"],
             "changes": [
-                {name: value for name, value in change.items() if name != "active_runs"}
+                {name: value for name, value in change.items() if name not in _PASSING}
                 for change in document["changes"]
             ],
         }
@@ -121,6 +126,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "policy": [],
         "guards": [_guard(guard) for guard in plan.guards],
         "debt": list(plan.debt),
+        "left_out": list(plan.left_out),
+        "selection": dict(plan.selection) if plan.selection is not None else None,
         "holds": [dict(hold) for hold in plan.holds],
         "promotion": None,
         "rollback": None,
@@ -150,6 +157,10 @@ def change_document(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "fields": [field_document(field) for field in change.fields],
     }
+    if change.until is not None:
+        document["until"] = change.until
+    if change.restores:
+        document["restores"] = True
     if change.code is not None:
         document["code"] = {"old": change.code.old, "new": change.code.new, "direct": list(change.code.direct)}
     return document
@@ -171,6 +182,10 @@ def field_document(field: FieldChange) -> dict[str, Any]:
         document["reason"] = field.reason
     if field.span is not None:
         document["span"] = span_document(field.span)
+    for name in ("by", "at", "snoozed_until"):
+        value = getattr(field, name)
+        if value is not None:
+            document[name] = value
     return document
 
 

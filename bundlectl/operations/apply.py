@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bundlectl.backends.base import Backend, Composed
-from bundlectl.base.clock import Clock
+from bundlectl.base.clock import Clock, rfc3339
 from bundlectl.model.deployment import DeployedJob, Operation, ownership_id
 from bundlectl.model.errors import BackendError, LeaseHeld, NotAuthenticated, NotPermitted, OutcomeUnknown
 from bundlectl.model.events import ApplyFinished, ApplyStarted, EventSink
@@ -17,6 +17,7 @@ from bundlectl.model.job import JobSpec
 from bundlectl.model.location import key_of
 from bundlectl.model.plan import Action, Change, Plan
 from bundlectl.planning.references import referenced, with_known_ids
+from bundlectl.planning.snoozes import SNOOZED
 
 WRITES_DOCUMENT = frozenset({Action.CREATE, Action.UPDATE, Action.RENAME, Action.REPLACE})
 
@@ -32,6 +33,8 @@ class Outcome(NamedTuple):
     elapsed_ms: int = 0
     not_converged: tuple[str, ...] = ()
     renamed_from: str | None = None
+    until: str | None = None  # of a deleted job that is kept, RFC 3339
+    restored: bool = False  # a deleted job that came back
 
 
 class Sent(NamedTuple):
@@ -66,6 +69,7 @@ class ApplyRequest:
     clock: Clock
     emit: EventSink
     interrupted: Callable[[], bool]  # asked before each change: True ends the apply in part
+    releases: bool = False  # a forgotten job loses its mark of ownership too
 
 
 def operations_of(plan: Plan, lineage: str, target: str) -> tuple[Operation, ...]:
@@ -107,7 +111,13 @@ def apply(request: ApplyRequest) -> Applied:
         outcomes.append(outcome)
         request.emit(
             ApplyFinished(
-                outcome.address, outcome.action.value, outcome.outcome, outcome.elapsed_ms, outcome.id, outcome.error
+                outcome.address,
+                outcome.action.value,
+                outcome.outcome,
+                outcome.elapsed_ms,
+                outcome.id,
+                outcome.error,
+                outcome.until,
             )
         )
     return applied._replace(outcomes=tuple(outcomes))
@@ -130,17 +140,19 @@ def _attempt(request: ApplyRequest, change: Change, applied: Applied) -> tuple[O
     except (NotPermitted, BackendError) as failure:
         error = failure.summary
     elapsed = round((request.clock.boot_s() - began) * 1000)
-    return Outcome(
-        change.address, change.action, ended, identifier, error, elapsed, renamed_from=change.renamed_from
-    ), stop
+    outcome = Outcome(
+        *(change.address, change.action, ended, identifier, error, elapsed),
+        renamed_from=change.renamed_from,
+        until=change.until,
+        restored=change.restores,
+    )
+    return outcome, stop
 
 
 def _carry_out(request: ApplyRequest, change: Change, applied: Applied) -> str | None:
     key = key_of(change.address)
     if change.action in (Action.DELETE, Action.FORGET):
-        if change.action is Action.DELETE and change.id is not None:
-            request.backend.delete(change.id, request.fence)
-        applied.jobs.pop(key, None)
+        _remove(request, change, applied)
         return change.id
     spec = request.specs[key]
     sent = _compose(request, change, applied)
@@ -157,8 +169,8 @@ def _carry_out(request: ApplyRequest, change: Change, applied: Applied) -> str |
     applied.jobs[key] = DeployedJob(
         id=identifier,
         spec=spec.digest,
-        sent=sent.composed.digest,
-        snapshot=request.plan.snapshot if spec.meta.uses_code else None,
+        sent=_recorded_digest(request, change, applied, sent),
+        snapshot=_snapshot(request, change),
         deployment=request.deployment,
     )
     applied.documents[key] = spec.document
@@ -166,11 +178,62 @@ def _carry_out(request: ApplyRequest, change: Change, applied: Applied) -> str |
     return identifier
 
 
-def _compose(request: ApplyRequest, change: Change, applied: Applied) -> Sent:
+def _remove(request: ApplyRequest, change: Change, applied: Applied) -> None:
+    """A job that goes: kept for a while, deleted for good, or only forgotten. One that is gone already is fine."""
+    key, id = key_of(change.address), change.id
+    if change.action is Action.FORGET and request.releases and id is not None:
+        request.backend.release(id, request.fence)
+    entry = request.jobs.get(key)
+    if change.action is Action.FORGET or id is None or entry is None:
+        applied.jobs.pop(key, None)
+        return
+    # It is kept as it is there, not as it was sent: what an operator set comes back with it.
+    document = request.backend.read([id])[id] if change.until is not None else None
+    if change.until is None or document is None:
+        request.backend.delete(id, request.fence)
+        applied.jobs.pop(key, None)
+        return
+    composed = request.backend.compose(
+        document,
+        snapshot=entry.snapshot,
+        lineage=request.lineage,
+        target=request.target,
+        key=key,
+        own=entry.own,
+        hidden=True,
+    )
+    request.backend.update(id, composed, request.fence)
+    since = entry.tombstone["since"] if entry.tombstone is not None else rfc3339(request.clock.now_ms())
+    kept = {"since": since, "until": change.until}
+    applied.jobs[key] = entry._replace(sent=composed.digest, deployment=request.deployment, tombstone=kept)
+    applied.sent[key] = Sent(composed, document)
+
+
+def _snapshot(request: ApplyRequest, change: Change) -> str | None:
+    """The code that a written job runs: that of the plan, or what it has when the plan leaves its code alone."""
+    entry = request.jobs.get(change.renamed_from or key_of(change.address))
+    if change.code is None and entry is not None and entry.id == change.id and change.action is not Action.REPLACE:
+        return entry.snapshot
+    return request.plan.snapshot if request.specs[key_of(change.address)].meta.uses_code else None
+
+
+def _recorded_digest(request: ApplyRequest, change: Change, applied: Applied, sent: Sent) -> str:
+    """Digest of what was sent. Where drift was left as it is, of what the record says instead: so that the
+    difference is seen until it is gone, also when a snooze is over.
+    """
+    kept = {SNOOZED, "operator_owned"} if change.restores else {SNOOZED}
+    if not any(field.reason in kept for field in change.fields):
+        return sent.composed.digest
+    document = request.specs[key_of(change.address)].document
+    return _compose(request, change, applied, document).composed.digest
+
+
+def _compose(request: ApplyRequest, change: Change, applied: Applied, planned: Mapping[str, Any] | None = None) -> Sent:
     """The document as planned (an operator's values kept), with ids that were made a moment ago filled in."""
     key = key_of(change.address)
     spec = request.specs[key]
-    planned = change.desired if change.desired is not None else spec.document
+    if planned is None:
+        planned = change.desired if change.desired is not None else spec.document
     needed = referenced(planned)
     document = with_known_ids(planned, {name: applied.jobs[name].id for name in needed & applied.jobs.keys()})
     missing = needed - applied.jobs.keys()
@@ -178,7 +241,7 @@ def _compose(request: ApplyRequest, change: Change, applied: Applied) -> Sent:
         raise BackendError(f"it needs the id of jobs.{min(missing)}, which is not deployed", code="BND248")
     composed = request.backend.compose(
         document,
-        snapshot=request.plan.snapshot if spec.meta.uses_code else None,
+        snapshot=_snapshot(request, change),
         lineage=request.lineage,
         target=request.target,
         key=key,

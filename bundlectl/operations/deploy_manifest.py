@@ -5,14 +5,17 @@ Called by deploy at its end; stored by state in the closing commit.
 
 import platform
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from bundlectl.backends.base import Backend
 from bundlectl.base.clock import rfc3339
 from bundlectl.model.deployment import Deployment
+from bundlectl.model.location import address
 from bundlectl.model.manifest import DEPLOYMENT_FORMAT
+from bundlectl.model.plan import Plan
+from bundlectl.model.source import Snapshot
 from bundlectl.operations.apply import Applied, Outcome
 from bundlectl.operations.context import OperationContext
-from bundlectl.operations.plan import Planned
 
 
 class Reviewed(NamedTuple):
@@ -20,6 +23,17 @@ class Reviewed(NamedTuple):
 
     how: str  # interactive, auto, plan-file
     digest: str
+
+
+class Approved(Protocol):
+    """What a manifest says of a plan and where it came from."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def snapshot(self) -> Snapshot | None: ...
+    @property
+    def backend(self) -> Backend: ...
 
 
 class ManifestFacts(NamedTuple):
@@ -31,11 +45,12 @@ class ManifestFacts(NamedTuple):
     ended: int
     reviewed: Reviewed
     overrides: tuple[Mapping[str, str | None], ...]
+    kind: str = "deploy"
 
 
 def deployment_manifest(
     context: OperationContext,
-    planned: Planned,
+    planned: Approved,
     before: Deployment,
     after: Deployment,
     applied: Applied,
@@ -51,7 +66,7 @@ def deployment_manifest(
         "parent": facts.parent,
         "bundle": plan.bundle,
         "target": plan.target,
-        "kind": "deploy",
+        "kind": facts.kind,
         "source": {
             "repository": source.remote,
             "ref": source.ref,
@@ -80,7 +95,7 @@ def deployment_manifest(
         "promotion": None,
         "rollback": None,
         "hold": None,
-        "debt": list(after.debt),
+        "debt": [address(key) for key in after.debt],
         "backend": _backend(planned),
         "actor": {"name": context.actor.name, "verified": context.actor.verified, "ci": context.actor.ci},
         "tool": {"name": "bundlectl", "version": context.tool_version, "python": platform.python_version()},
@@ -92,7 +107,7 @@ def deployment_manifest(
     }
 
 
-def _snapshot(planned: Planned) -> dict[str, Any] | None:
+def _snapshot(planned: Approved) -> dict[str, Any] | None:
     if planned.plan.snapshot is None:
         return None
     files = planned.snapshot
@@ -110,7 +125,7 @@ def _job(outcome: Outcome, applied: Applied) -> dict[str, Any]:
     return {
         "address": outcome.address,
         "id": outcome.id,
-        "action": outcome.action.value,
+        "action": "tombstone" if outcome.until else "undelete" if outcome.restored else outcome.action.value,
         "spec_digest": recorded.spec if recorded is not None else None,
         "outcome": outcome.outcome,
         "error": outcome.error,
@@ -119,7 +134,7 @@ def _job(outcome: Outcome, applied: Applied) -> dict[str, Any]:
     }
 
 
-def _backend(planned: Planned) -> dict[str, Any]:
+def _backend(planned: Approved) -> dict[str, Any]:
     identity = planned.backend.identity()
     return {"kind": identity.kind, "host": identity.host, "workspace_id": identity.workspace_id}
 

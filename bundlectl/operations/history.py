@@ -61,6 +61,7 @@ class Summary(NamedTuple):
     manifest: Mapping[str, Any] | None
     jobs: tuple[JobSummary, ...]
     places: Mapping[str, str]
+    debt: tuple[str, ...] = ()  # keys left out of the last deployment
 
     @property
     def at(self) -> str | None:
@@ -106,6 +107,7 @@ def summary(context: OperationContext, folders: Callable[[Bundle], Mapping[str, 
             "runs": world.runs.ref,
             **folders(world.bundle),
         },
+        debt=deployment.debt if deployment is not None else (),
     )
 
 

@@ -5,7 +5,8 @@ Called by plan and deploy. Writes nothing, takes no lock.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from bundlectl.backends.base import Backend
 from bundlectl.base.digest import digest_document
@@ -17,7 +18,7 @@ from bundlectl.model.artifact import Artifacts
 from bundlectl.model.backend import BackendIdentity, Observed
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.deployment import Deployment
-from bundlectl.model.errors import Refused, RepositoryError
+from bundlectl.model.errors import Refused, RepositoryError, StateError
 from bundlectl.model.job import JobSpec
 from bundlectl.model.location import key_of
 from bundlectl.model.plan import CodeFile, Plan, PlanSource
@@ -25,16 +26,47 @@ from bundlectl.model.source import Snapshot
 from bundlectl.operations.context import OperationContext
 from bundlectl.operations.load import Loading, load
 from bundlectl.operations.stage import describe_code, resolve_artifacts, snapshot_digest
-from bundlectl.planning.classify import Differing, differing
+from bundlectl.planning.changes import NO_LONGER, Removal
+from bundlectl.planning.classify import Differing, differing, unchanged_taken_as_sent
 from bundlectl.planning.code import blobs_to_read, changed_files
 from bundlectl.planning.planner import PlanInputs, build
+from bundlectl.planning.selection import EVERYTHING, Selection
+from bundlectl.planning.tombstones import kept_until
 from bundlectl.state.store import Recorded, StateStore
 
 # Line counts are worth reading so much code for; beyond it the files are named without.
 _COUNTED_BYTES = 64 << 20
 
+_HERE = "."  # state in the repository itself
+_NOT_ASKED = "the backend was not asked; recorded state only"
+_IN_PART = "jobs that the bundle does not change were not compared (--refresh changed)"
+
 # Of how many code-only jobs the files that they name are looked up, to be shown; the rest is folded anyway.
 _NAMED_JOBS = 500
+
+
+class Refresh(StrEnum):
+    """How much of the backend a plan looks at."""
+
+    ALL = "all"  # every job: digests of all, documents of those that differ
+    CHANGED = "changed"  # documents of jobs that the bundle changes; others only whether they are there
+    NONE = "none"  # nothing: recorded state only
+
+
+class PlanOptions(NamedTuple):
+    """What a plan was asked for."""
+
+    hidden: Collection[str] = ()  # artifacts that are to be taken as not built yet, as they were for a saved plan
+    selection: Selection = EVERYTHING
+    changed_since: str | None = None  # a commit: only jobs that changed since
+    refresh: Refresh = Refresh.ALL
+    offline: bool = False  # nothing is asked over a network
+    fail_on_active_runs: bool = False
+    empty: bool = False  # as if the bundle had no jobs: what is there goes
+    purge: bool = False  # what goes is not kept for a while
+
+
+EVERY_JOB = PlanOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,26 +91,19 @@ class Planned:
         return {**self.specs, **specs_of(self.loading.loaded, missing)} if missing else self.specs
 
 
-def make_plan(context: OperationContext, hidden: Collection[str] = ()) -> Planned:
-    """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused.
-
-    `hidden`: artifacts that are to be taken as not built yet, as they were for a saved plan.
-    """
-    loading, artifacts = resolve_artifacts(context, load(context), hidden)
-    bundle = loading.bundle
+def make_plan(context: OperationContext, options: PlanOptions = EVERY_JOB) -> Planned:
+    """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused, NotFound."""
+    loading, artifacts = _wanted(context, options)
+    bundle = replace(loading.bundle, jobs={}, artifacts=()) if options.empty else loading.bundle
     store = context.open_store(loading.home, bundle)
-    recorded = store.read()
+    recorded = _recorded(store, bundle, options)
     deployment = recorded.deployment
+    selection = _selection(context, options, loading, deployment)
     backend = context.open_backend(bundle)
-    identity = backend.identity()
-    _refuse_other_backend(deployment, identity, bundle)
-    observed = backend.observe(deployment.lineage if deployment is not None else None, bundle.target.name)
-    digest = snapshot_digest(context, loading)
-    found = differing(bundle.jobs, digest, deployment, observed)
-    if found.ids:
-        documents = {id: document for id, document in backend.read(found.ids).items() if document is not None}
-        observed = replace(observed, documents=documents)
-    code, snapshot = _code(context, loading, store, deployment, digest)
+    digest = _code_left(deployment, selection) if options.empty else snapshot_digest(context, loading)
+    refresh = Refresh.NONE if options.offline else options.refresh
+    identity, observed, found = _look(backend, refresh, deployment, bundle, digest, purge=options.purge)
+    code, snapshot = _code(context, loading, store, deployment, digest) if not options.empty else ((), None)
     specs = specs_of(loading.loaded, found.documents)
     plan = build(
         PlanInputs(
@@ -101,10 +126,16 @@ def make_plan(context: OperationContext, hidden: Collection[str] = ()) -> Planne
             dirty_paths=loading.tree.revision.dirty,
             protected=loading.protected_on_disk,
             code_paths=_code_paths(loading, found),
-            active_runs=_active_runs(backend, deployment, found),
+            active_runs=_active_runs(backend, deployment, found) if refresh is not Refresh.NONE else {},
             differing=found,
+            selection=selection,
+            changed_since=options.changed_since,
+            fail_on_active_runs=options.fail_on_active_runs,
+            in_part=_IN_PART if refresh is Refresh.CHANGED else None,
             deployed_by=store.last_deployer() if deployment is not None and _differs(found) else None,
-            **_rewind(loading.home, deployment, loading.tree.revision.commit),
+            removal=_removal(context, options, bundle),
+            # An empty bundle holds nothing that an older commit could undo.
+            **({} if options.empty else _rewind(loading.home, deployment, loading.tree.revision.commit)),
         )
     )
     return Planned(
@@ -121,8 +152,79 @@ def make_plan(context: OperationContext, hidden: Collection[str] = ()) -> Planne
     )
 
 
-def _refuse_other_backend(deployment: Deployment | None, identity: BackendIdentity, bundle: Bundle) -> None:
-    """Jobs that live elsewhere must not be made again here, with the old ones left to run."""
+def _wanted(context: OperationContext, options: PlanOptions) -> tuple[Loading, Artifacts]:
+    loading = load(context, ask=not options.offline)
+    return (loading, Artifacts()) if options.empty else resolve_artifacts(context, loading, options.hidden)
+
+
+def _code_left(deployment: Deployment | None, selection: Selection) -> str | None:
+    """The code that is deployed after jobs have gone: none after the last of them."""
+    head = deployment.deployed if deployment is not None else None
+    if head is None or deployment is None:
+        return None
+    live = [key for key, job in deployment.jobs.items() if job.tombstone is None]
+    return None if live and selection.is_everything else head.snapshot
+
+
+def _removal(context: OperationContext, options: PlanOptions, bundle: Bundle) -> Removal:
+    until = None if options.purge else kept_until(context.clock.now_ms(), bundle.target.retention)
+    return Removal("the target is destroyed" if options.empty else NO_LONGER, until)
+
+
+def _recorded(store: StateStore, bundle: Bundle, options: PlanOptions) -> Recorded:
+    """The recorded state. Raises StateError when it is elsewhere and nothing may be asked."""
+    if options.offline and store.place != _HERE:
+        raise StateError(
+            f'the state of target "{bundle.target.name}" is kept at {store.place}, and --offline asks nothing',
+            hint="leave --offline out; --refresh none asks for the state alone",
+        )
+    return store.read()
+
+
+def _look(
+    backend: Backend,
+    refresh: Refresh,
+    deployment: Deployment | None,
+    bundle: Bundle,
+    snapshot: str | None,
+    *,
+    purge: bool,
+) -> tuple[BackendIdentity, Observed, Differing]:
+    """Which backend it is, what it has, and which jobs differ; without a question when it is not to be read."""
+    if refresh is Refresh.NONE:
+        known = deployment.backend if deployment is not None else None
+        unseen = Observed(read=False, why_not=_NOT_ASKED)
+        found = differing(bundle.jobs, snapshot, deployment, unseen, purge=purge)
+        return known or BackendIdentity(kind=bundle.target.backend), unseen, found
+    identity = backend.identity()
+    refuse_other_backend(deployment, identity, bundle)
+    observed = backend.observe(deployment.lineage if deployment is not None else None, bundle.target.name)
+    if refresh is Refresh.CHANGED:
+        observed = unchanged_taken_as_sent(bundle.jobs, snapshot, deployment, observed)
+    found = differing(bundle.jobs, snapshot, deployment, observed, purge=purge)
+    if found.ids:
+        documents = {id: document for id, document in backend.read(found.ids).items() if document is not None}
+        observed = replace(observed, documents=documents)
+    return identity, observed, found
+
+
+def _selection(
+    context: OperationContext, options: PlanOptions, loading: Loading, deployment: Deployment | None
+) -> Selection:
+    """Which jobs are meant. Raises NotFound for a selected job that neither the bundle nor the record has."""
+    selection = options.selection
+    if not selection.is_everything:
+        selection.check({*loading.bundle.jobs, *(deployment.jobs if deployment is not None else ())})
+    if options.changed_since is None or selection.only is not None:
+        return selection
+    # What a comparison of two bundles needs is not loaded by a plan without it.
+    from bundlectl.operations.changed_since import keys_changed_since
+
+    return selection._replace(only=keys_changed_since(context, loading, options.changed_since))
+
+
+def refuse_other_backend(deployment: Deployment | None, identity: BackendIdentity, bundle: Bundle) -> None:
+    """Jobs that live elsewhere must not be made again here, with the old ones left to run. Raises Refused BND309."""
     recorded = deployment.backend if deployment is not None else None
     if recorded is None or deployment is None or not deployment.jobs:
         return

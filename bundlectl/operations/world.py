@@ -38,6 +38,12 @@ class World(NamedTuple):
             )
         return deployment
 
+    @property
+    def deployed_or_bound(self) -> Deployment:
+        """Recorded state, also when no bundle was deployed yet and jobs are bound. Raises NotFound before that."""
+        deployment = self.recorded.deployment
+        return deployment if deployment is not None and deployment.jobs else self.deployed
+
 
 def open_world(context: OperationContext) -> World:
     """Finds bundle and target and reads the recorded state. Raises RepositoryError, InputError, StateError."""

@@ -7,21 +7,32 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bundlectl.model.backend import Observed
+from bundlectl.model.backend import Observed, ObservedJob
 from bundlectl.model.deployment import DeployedJob
 from bundlectl.model.job import JobDigest, JobSpec
 from bundlectl.model.location import address
-from bundlectl.model.plan import Action, Change, CodeRef, DriftedJob
+from bundlectl.model.plan import Action, Change, CodeRef, DriftedJob, Verdict
 from bundlectl.planning.classify import Differing
 from bundlectl.planning.code import Named
 from bundlectl.planning.field_table import FieldTable
 from bundlectl.planning.references import referenced, with_known_ids
+from bundlectl.planning.snoozes import NO_SNOOZES, JobSnoozes, Snoozes
 from bundlectl.planning.verdicts import Comparison, Sides, compare
 
 _GONE = "gone from the backend; it is created again"
 _ADOPTED = "already on the backend with this ownership id, and not recorded"
 _TAMPERED = "what bundlectl wrote into it was changed on the backend"
 _REFERENCES = "it refers to a renamed job"
+NO_LONGER = "no longer in the bundle"
+_RESTORED = "brought back with its id and runs: the bundle has it again"
+_MOVED = "deleted, and changed on the backend since"
+
+
+class Removal(NamedTuple):
+    """How jobs that are not wanted any more go."""
+
+    reason: str = NO_LONGER
+    until: str | None = None  # RFC 3339: kept until then; None: deleted for good
 
 
 class Context(NamedTuple):
@@ -40,6 +51,9 @@ class Context(NamedTuple):
     named: Named
     code_paths: Mapping[str, tuple[str, ...]]
     active_runs: Mapping[str, int]
+    snoozes: Snoozes = Snoozes()
+    told: Mapping[str, ObservedJob] = {}  # id -> who changed a job on the backend, and when
+    removal: Removal = Removal()
 
 
 class Judged(NamedTuple):
@@ -97,7 +111,8 @@ def renamed(context: Context, key: str, old: str) -> Judged:
     change = _update(context, spec, entry, comparison, held)
     action = Action.REPLACE if comparison.forces_replace else Action.RENAME
     drift = _drift(key, comparison)
-    return Judged(replace(change, action=action, renamed_from=old), drift)
+    restores = context.jobs[old].tombstone is not None
+    return Judged(replace(change, action=action, renamed_from=old, restores=restores), drift)
 
 
 def changed(context: Context, key: str) -> Judged:
@@ -114,6 +129,8 @@ def changed(context: Context, key: str) -> Judged:
     drift = _drift(key, comparison)
     if reason == _TAMPERED:
         drift = DriftedJob(address(key), False, ())
+    if entry.tombstone is not None:
+        return Judged(replace(change, reason=_RESTORED, restores=True), drift)
     written = comparison.written or reason is not None or change.code is not None
     return Judged(change if written else None, drift)
 
@@ -124,8 +141,6 @@ def _reason(
     """Why a job is written although no field says so; None otherwise."""
     if comparison.written:
         return None
-    if entry.tombstone is not None:
-        return "brought back: the bundle has it again"
     recorded = context.recorded_documents.get(spec.key)
     if recorded is not None and spec.digest != entry.spec and referenced(recorded) != referenced(spec.document):
         return _REFERENCES
@@ -170,15 +185,35 @@ def _sides(context: Context, spec: JobSpec, recorded_key: str) -> tuple[Comparis
     # Equal digests: the backend holds what was sent, so the recorded document is what was observed.
     same = context.observed.read and recorded_key not in context.found.drifted
     observed = held if held is not None else recorded if same else None
-    return _compare(context, spec, Sides(_desired(context, spec), recorded, observed)), held
+    sides = Sides(_desired(context, spec), recorded, observed)
+    comparison = _compare(context, spec, sides, context.snoozes.of(recorded_key))
+    return with_author(comparison, context.told.get(entry.id)), held
 
 
 def _desired(context: Context, spec: JobSpec) -> dict[str, Any]:
     return with_known_ids(spec.document, context.ids)
 
 
-def _compare(context: Context, spec: JobSpec, sides: Sides) -> Comparison:
-    return compare(sides, context.table, operator_pause=spec.meta.pause == "operator", spans=spec.spans)
+def _compare(context: Context, spec: JobSpec, sides: Sides, snoozes: JobSnoozes = NO_SNOOZES) -> Comparison:
+    operator_pause = spec.meta.pause == "operator"
+    return compare(sides, context.table, operator_pause=operator_pause, spans=spec.spans, snoozes=snoozes)
+
+
+def with_author(comparison: Comparison, job: ObservedJob | None) -> Comparison:
+    """The comparison with who changed the job on the backend, and when, at each field that is drift."""
+    if job is None or not comparison.drift:
+        return comparison
+    drifted = (Verdict.DRIFT, Verdict.CONFLICT)
+    told = [
+        field._replace(by=job.changed_by, at=job.changed_at) if field.verdict in drifted else field
+        for field in comparison.fields
+    ]
+    return comparison._replace(fields=tuple(told))
+
+
+def told_by(observed: Observed) -> dict[str, ObservedJob]:
+    """Jobs of which the backend tells who changed them last, or when, by id."""
+    return {job.id: job for job in observed.jobs if job.changed_by is not None or job.changed_at is not None}
 
 
 def _drift(key: str, comparison: Comparison) -> DriftedJob | None:
@@ -204,16 +239,19 @@ def code_only(context: Context, key: str) -> Judged:
 def removed(context: Context, key: str) -> Judged:
     """A recorded job that the bundle does not have any more."""
     entry = context.jobs[key]
+    removal = context.removal
     if key in context.found.gone:
-        reason = "no longer in the bundle, and already gone from the backend"
+        reason = f"{removal.reason}, and already gone from the backend"
         return Judged(Change(address=address(key), action=Action.FORGET, id=entry.id, reason=reason))
+    kept = entry.tombstone if removal.until is not None else None
     change = Change(
         address=address(key),
         action=Action.DELETE,
         id=entry.id,
-        reason="no longer in the bundle",
+        reason=_MOVED if kept is not None else removal.reason,
         destructive=True,
         active_runs=context.active_runs.get(entry.id),
+        until=kept.get("until", removal.until) if kept is not None else removal.until,
     )
     return Judged(change)
 

@@ -5,6 +5,7 @@ cost one pass over two maps. Which fields differ is the business of planning.ver
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -45,13 +46,18 @@ def differing(
     deployment: Deployment | None,
     observed: Observed,
     own_of: Callable[[str], str] | None = None,
+    *,
+    purge: bool = False,
 ) -> Differing:
-    """Sorts every job by what differs. `own_of`: key -> ownership id; by default that of the recorded lineage."""
+    """Sorts every job by what differs. `own_of`: key -> ownership id; by default that of the recorded lineage.
+    `purge`: deleted jobs that are kept go too.
+    """
     jobs: Mapping[str, DeployedJob] = deployment.jobs if deployment is not None else {}
     seen = {job.id: job.digest for job in observed.jobs} if observed.read else None
     new, changed, code_only, gone, drifted = _sort(desired, snapshot, jobs, seen)
-    deleted = [key for key, entry in jobs.items() if key not in desired and entry.tombstone is None]
-    renamed = _renames(desired, new, deleted)
+    leaving = [key for key, entry in jobs.items() if key not in desired]
+    deleted = [key for key in leaving if purge or jobs[key].tombstone is None or _is_moved(jobs[key], seen)]
+    renamed = _renames(desired, new, leaving)
     if renamed:
         taken = set(renamed.values())
         new = [key for key in new if key not in renamed]
@@ -86,6 +92,24 @@ def differing(
     )
 
 
+def unchanged_taken_as_sent(
+    desired: Mapping[str, JobDigest], snapshot: str | None, deployment: Deployment | None, observed: Observed
+) -> Observed:
+    """What is observed, with every job that the bundle does not change taken to be as it was sent.
+
+    Jobs that are gone are still missed: the list of them was read all the same.
+    """
+    if deployment is None or not observed.read:
+        return observed
+    sent: dict[str, str] = {}
+    for key, entry in deployment.jobs.items():
+        job = desired.get(key)
+        code = snapshot if job is not None and job.uses_code else None
+        if job is not None and job.digest == entry.spec and entry.snapshot == code and job.pause != "operator":
+            sent[entry.id] = entry.sent
+    return replace(observed, jobs=tuple(job._replace(digest=sent.get(job.id, job.digest)) for job in observed.jobs))
+
+
 def _sort(
     desired: Mapping[str, JobDigest],
     snapshot: str | None,
@@ -115,6 +139,11 @@ def _sort(
     return new, changed, code_only, gone, drifted
 
 
+def _is_moved(kept: DeployedJob, seen: Mapping[str, str | None] | None) -> bool:
+    """Whether a deleted job is not kept as it was left: gone, or back in some part of an undelete that was cut off."""
+    return seen is not None and seen.get(kept.id, "") not in (None, kept.sent)
+
+
 def _look(key: str, entry: DeployedJob, seen: Mapping[str, str | None], gone: set[str], drifted: set[str]) -> None:
     if entry.id not in seen:
         gone.add(key)
@@ -122,9 +151,9 @@ def _look(key: str, entry: DeployedJob, seen: Mapping[str, str | None], gone: se
         drifted.add(key)
 
 
-def _renames(desired: Mapping[str, JobDigest], new: list[str], deleted: list[str]) -> dict[str, str]:
+def _renames(desired: Mapping[str, JobDigest], new: list[str], leaving: list[str]) -> dict[str, str]:
     """New key -> recorded key. Of two jobs that name the same old key, the first by name gets it."""
-    free = set(deleted)
+    free = set(leaving)
     renamed: dict[str, str] = {}
     for key in sorted(key for key in new if desired[key].renamed_from is not None):
         old = desired[key].renamed_from
@@ -181,7 +210,7 @@ def _ids(
     adopted: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Ids to read: what differs on the backend, what operators own, what is adopted."""
-    keys = {key for key in changed if key in drifted}
+    keys = {key for key in changed if key in drifted or (key in jobs and jobs[key].tombstone is not None)}
     keys.update(old for old in renamed.values() if old in drifted)
     keys.update(renamed.get(key, key) for key in operated)
     ids = {jobs[key].id for key in keys if key in jobs and key not in gone}

@@ -11,7 +11,7 @@ from bundlectl.model.backend import Capabilities
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.deployment import Deployment
 from bundlectl.model.job import EXTENSION_FIELDS, task_type
-from bundlectl.model.location import address, key_of, path_text
+from bundlectl.model.location import FieldPath, address, key_of, path_short
 from bundlectl.model.plan import Action, Change, Guard, PlanSource, Verdict
 from bundlectl.planning.renames import Pair
 
@@ -30,6 +30,7 @@ class GuardFacts:
     is_rewind: bool | None = None
     rewind_why: str | None = None  # when ancestry could not be told: unrelated, or history too shallow
     protected: bool = False  # here or on disk, whoever says so
+    fail_on_active_runs: bool = False  # the invoker asks for it; the bundle may too
 
     @property
     def is_protected(self) -> bool:
@@ -203,21 +204,27 @@ def conflicts(facts: GuardFacts) -> Iterator[Guard]:
     for change in facts.changes:
         for item in change.fields:
             if item.verdict is Verdict.CONFLICT:
-                name = f"jobs.{key_of(change.address)}.{path_text(item.path)}"
+                override = conflict_override(key_of(change.address), item.path)
+                name = override.partition(" ")[2]
                 yield Guard(
                     "conflict",
                     "BND320",
                     f"{name} was changed here and on the backend",
                     (change.address,),
-                    override=f"--allow-conflict {name}",
-                    hint="decide which value is right, and write it into the bundle",
+                    override=override,
+                    hint=f"decide which value is right; when it is the bundle's: {override}",
                 )
+
+
+def conflict_override(key: str, path: FieldPath) -> str:
+    """The flag that lets the bundle win over the backend in one field."""
+    return f"--allow-conflict {path_short(('jobs', key, *path))}"
 
 
 def active_runs(facts: GuardFacts) -> Iterator[Guard]:
     """Only when the bundle or a flag asks for it: runs keep the snapshot that they started with."""
     busy = [change.address for change in facts.changes if change.active_runs and change.action is not Action.CREATE]
-    if facts.bundle.fail_on_active_runs and busy:
+    if (facts.fail_on_active_runs or facts.bundle.fail_on_active_runs) and busy:
         yield Guard(
             "active_runs",
             "BND621",

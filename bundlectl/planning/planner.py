@@ -15,16 +15,20 @@ from bundlectl.model.deployment import Deployment
 from bundlectl.model.diagnostic import Diagnostic, Severity
 from bundlectl.model.job import JobSpec
 from bundlectl.model.location import address, key_of
-from bundlectl.model.plan import Action, Change, CodeFile, DriftedJob, Plan, PlanBase, PlanSource
+from bundlectl.model.plan import Action, Change, CodeFile, Plan, PlanBase, PlanSource
 from bundlectl.model.plan_document import sealed
-from bundlectl.planning.changes import Context, changed, code_only, created, removed, renamed
+from bundlectl.planning.changes import Context, Removal, changed, code_only, created, removed, renamed, told_by
 from bundlectl.planning.classify import Differing, differing
 from bundlectl.planning.code import Named
 from bundlectl.planning.field_table import FieldTable
 from bundlectl.planning.guards import GuardFacts, check
+from bundlectl.planning.narrowing import Narrowed, narrowed
 from bundlectl.planning.order import in_apply_order
 from bundlectl.planning.references import referenced
 from bundlectl.planning.renames import Pair, probable_renames
+from bundlectl.planning.selection import EVERYTHING, Selection
+from bundlectl.planning.snoozes import Snoozes
+from bundlectl.planning.tombstones import kept_until
 
 DAY_MS = 86_400_000
 
@@ -59,6 +63,11 @@ class PlanInputs:
     differing: Differing | None = None  # when the caller has made it already, from the same values
     deployed_at: str | None = None  # RFC 3339
     deployed_by: str | None = None
+    selection: Selection = EVERYTHING
+    changed_since: str | None = None  # what Selection.only was compared with, for the document
+    fail_on_active_runs: bool = False
+    removal: Removal | None = None  # how jobs go; None: kept for the retention of the target
+    in_part: str | None = None  # why not every job was compared with the backend, though all that change were
 
 
 def build(inputs: PlanInputs) -> Plan:
@@ -75,7 +84,7 @@ def build(inputs: PlanInputs) -> Plan:
     changes = _with_dependents(context, [item.change for item in judged if item.change is not None])
     ordered = in_apply_order(changes, _needs(context, changes), _needed(context))
     drift = tuple(sorted((item.drift for item in judged if item.drift is not None), key=lambda job: job.address))
-    return sealed(_plan(inputs, context, ordered, drift))
+    return sealed(_plan(inputs, context, narrowed(ordered, drift, inputs.bundle.jobs, inputs.selection)))
 
 
 def _context(inputs: PlanInputs, found: Differing) -> Context:
@@ -98,6 +107,9 @@ def _context(inputs: PlanInputs, found: Differing) -> Context:
         named=Named.of(inputs.code),
         code_paths=inputs.code_paths,
         active_runs=inputs.active_runs,
+        snoozes=Snoozes.of_target(inputs.deployment, inputs.now_ms),
+        told=told_by(inputs.observed) if found.drifted else {},
+        removal=inputs.removal or Removal(until=kept_until(inputs.now_ms, inputs.bundle.target.retention)),
     )
 
 
@@ -149,8 +161,8 @@ def _pairs(context: Context, changes: tuple[Change, ...]) -> tuple[Pair, ...]:
     return probable_renames(created, deleted, context.table)
 
 
-def _plan(inputs: PlanInputs, context: Context, changes: tuple[Change, ...], drift: tuple[DriftedJob, ...]) -> Plan:
-    deployment = inputs.deployment
+def _plan(inputs: PlanInputs, context: Context, parts: Narrowed) -> Plan:
+    deployment, changes = inputs.deployment, parts.changes
     source = replace(inputs.source, dirty_paths=inputs.dirty_paths) if inputs.dirty_paths else inputs.source
     base = _base(inputs)
     observed = _observed(context)
@@ -166,20 +178,23 @@ def _plan(inputs: PlanInputs, context: Context, changes: tuple[Change, ...], dri
         config_digest=inputs.bundle.config_digest,
         base=base,
         backend=inputs.backend,
-        observed=observed,
+        observed="partial" if observed == "read" and inputs.in_part else observed,
         complete=observed == "read" and inputs.capabilities.deploys,
         changes=changes,
         code=inputs.code if moved else (),
         artifacts=inputs.artifacts,
         variables=inputs.variables,
         guards=check(_facts(inputs, context, source, changes)),
-        drift=drift,
-        unchanged=len(context.bundle_jobs) - sum(key_of(change.address) in context.bundle_jobs for change in changes),
-        debt=tuple(map(address, deployment.debt)) if deployment is not None else (),
+        drift=parts.drift,
+        unchanged=parts.unchanged,
+        not_selected=parts.not_selected,
+        debt=_debt(deployment, parts),
+        left_out=parts.left_out,
+        selection=_selection(inputs),
         holds=(deployment.hold,) if deployment is not None and deployment.hold else (),
         diagnostics=_strays(context),
-        not_read=inputs.observed.why_not,
-        code_only=moved and not any(change.code for change in changes),
+        not_read=inputs.observed.why_not or inputs.in_part,
+        code_only=moved and not parts.has_code,
     )
 
 
@@ -195,7 +210,28 @@ def _facts(inputs: PlanInputs, context: Context, source: PlanSource, changes: tu
         is_rewind=inputs.is_rewind,
         rewind_why=inputs.rewind_why,
         protected=inputs.protected,
+        fail_on_active_runs=inputs.fail_on_active_runs,
     )
+
+
+def _debt(deployment: Deployment | None, parts: Narrowed) -> tuple[str, ...]:
+    """What an earlier deployment left out and the bundle still wants otherwise."""
+    wanted = {*(change.address for change in parts.changes), *parts.left_out}
+    recorded = map(address, deployment.debt) if deployment is not None else ()
+    return tuple(name for name in recorded if name in wanted)
+
+
+def _selection(inputs: PlanInputs) -> dict[str, Any] | None:
+    selection = inputs.selection
+    if selection.is_everything:
+        return None
+    only = list(selection.only) if selection.only is not None else None
+    return {
+        "select": list(selection.select),
+        "exclude": list(selection.exclude),
+        "changed_since": inputs.changed_since,
+        "only": only,
+    }
 
 
 def _base(inputs: PlanInputs) -> PlanBase:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bundlectl.model.job import JsonObject
-from bundlectl.model.location import FieldPath, SourceSpan, path_text
+from bundlectl.model.location import FieldPath, Keyed, SourceSpan, path_text
 from bundlectl.model.plan import ABSENT, FieldChange, Verdict, is_sensitive
 from bundlectl.planning.diff import (
     KeyedDocument,
@@ -22,6 +22,10 @@ from bundlectl.planning.diff import (
     without_defaults,
 )
 from bundlectl.planning.field_table import EMPTY, FieldTable, Row, pattern_of
+from bundlectl.planning.snoozes import NO_SNOOZES, SNOOZED, JobSnoozes
+
+# Why a difference on the backend is left as it is.
+KEPT_REASONS = frozenset({"operator_owned", SNOOZED})
 
 # Verdicts that make a deploy write the job. BOTH is written too: the record has to learn it.
 _WRITTEN = frozenset({Verdict.CHANGE, Verdict.CONFLICT, Verdict.BOTH, Verdict.DRIFT})
@@ -49,7 +53,14 @@ class Comparison(NamedTuple):
         return tuple(field for field in self.fields if field.verdict in (Verdict.DRIFT, Verdict.CONFLICT))
 
 
-def compare(sides: Sides, table: FieldTable, *, operator_pause: bool, spans: Mapping[str, SourceSpan]) -> Comparison:
+def compare(
+    sides: Sides,
+    table: FieldTable,
+    *,
+    operator_pause: bool,
+    spans: Mapping[str, SourceSpan],
+    snoozes: JobSnoozes = NO_SNOOZES,
+) -> Comparison:
     """Every differing field of a job, suppressed ones included. `spans`: full field path -> where it is written."""
     desired = keyed(sides.desired, table)
     recorded = keyed(sides.recorded, table) if sides.recorded is not None else None
@@ -61,9 +72,9 @@ def compare(sides: Sides, table: FieldTable, *, operator_pause: bool, spans: Map
         fields = [_default(path, value, row) for path, value, row in filled]
     kept: list[FieldChange] = []
     for path in _paths(desired, recorded, observed):
-        field = _judge(path, desired, recorded, observed, table, operator_pause)
+        field = _snoozed(_judge(path, desired, recorded, observed, table, operator_pause), snoozes)
         fields.append(field)
-        if field.reason == "operator_owned" and field.observed is not ABSENT:
+        if field.reason == SNOOZED or (field.reason == "operator_owned" and field.observed is not ABSENT):
             kept.append(field)
     fields = [field._replace(span=_span(field, spans)) for field in fields]
     fields.sort(key=lambda field: path_text(field.path))
@@ -82,7 +93,15 @@ def _paths(desired: KeyedDocument, recorded: KeyedDocument | None, observed: Key
 
 
 def _is_written(field: FieldChange) -> bool:
-    return field.verdict in _WRITTEN and field.reason != "operator_owned"
+    return field.verdict in _WRITTEN and field.reason not in KEPT_REASONS
+
+
+def _snoozed(field: FieldChange, snoozes: JobSnoozes) -> FieldChange:
+    """Drift that somebody put off: it is left as it is. What the bundle changes too is not drift alone."""
+    if field.verdict is not Verdict.DRIFT or field.reason is not None:
+        return field
+    snooze = snoozes.of(field.path, field.observed)
+    return field._replace(reason=SNOOZED, snoozed_until=snooze.until) if snooze is not None else field
 
 
 def _judge(
@@ -133,20 +152,38 @@ def _span(field: FieldChange, spans: Mapping[str, SourceSpan]) -> SourceSpan | N
 
 
 def _with_kept(desired: Mapping[str, Any], kept: Iterable[FieldChange]) -> JsonObject:
-    """The desired document with the operator's values in place."""
+    """The desired document with what stays as the backend has it in place."""
     document: Any = dict(desired)
     for field in kept:
-        document = _put(document, field.path, field.observed)
+        document = put(document, field.path, field.observed)
     assert isinstance(document, dict)
     return document
 
 
-def _put(value: Any, path: FieldPath, new: Any) -> Any:
+def put(value: Any, path: FieldPath, new: Any) -> Any:
+    """The value with `new` at a path; without what is there when `new` is ABSENT."""
     if not path:
         return new
     step, rest = path[0], path[1:]
-    if isinstance(value, dict) and isinstance(step, str) and (step in value or not rest):
-        return {**value, step: _put(value.get(step), rest, new)}
-    if isinstance(value, list) and isinstance(step, int) and step < len(value):
-        return [_put(item, rest, new) if number == step else item for number, item in enumerate(value)]
+    if isinstance(value, dict) and isinstance(step, str):
+        if not rest and new is ABSENT:
+            return {name: item for name, item in value.items() if name != step}
+        return {**value, step: put(value.get(step), rest, new)} if step in value or not rest else value
+    if isinstance(value, list) and not isinstance(step, str):
+        return _put_element(value, step, rest, new)
     return value
+
+
+def _put_element(items: list[Any], step: int | Keyed, rest: FieldPath, new: Any) -> list[Any]:
+    hit = [_is_element(item, number, step) for number, item in enumerate(items)]
+    if not any(hit):
+        return [*items, new] if not rest and new is not ABSENT else items
+    if not rest and new is ABSENT:
+        return [item for item, found in zip(items, hit, strict=True) if not found]
+    return [put(item, rest, new) if found else item for item, found in zip(items, hit, strict=True)]
+
+
+def _is_element(item: Any, number: int, step: int | Keyed) -> bool:
+    if isinstance(step, int):
+        return number == step
+    return isinstance(item, dict) and item.get(step.field) == step.value

@@ -10,8 +10,17 @@ from bundlectl.model.artifact import ArtifactFile
 from bundlectl.model.run import Run
 from bundlectl.render.documents import AppliedChange
 from bundlectl.render.escape import Style, plain, visible
-from bundlectl.render.event_text import PAST
-from bundlectl.render.values import commit_text, counted, duration_text, job_name, minute_text, snapshot_text, table
+from bundlectl.render.event_text import PAST, TOMBSTONED
+from bundlectl.render.values import (
+    commit_text,
+    counted,
+    day_text,
+    duration_text,
+    job_name,
+    minute_text,
+    snapshot_text,
+    table,
+)
 
 
 class DeploymentLine(NamedTuple):
@@ -81,15 +90,20 @@ def _outcome_table(outcomes: Iterable[AppliedChange]) -> str:
     rows = []
     for item in outcomes:
         if item.outcome == "done":
-            new = f" id {visible(item.id)}" if str(item.action) in ("create", "replace") and item.id else ""
-            rows.append(
-                (job_name(item.address), PAST.get(item.action, item.action), duration_text(item.elapsed_ms), new)
-            )
+            told = f" id {visible(item.id)}" if str(item.action) in ("create", "replace") and item.id else ""
+            told = f" until {day_text(item.until)}" if item.until else told
+            rows.append((job_name(item.address), _past(item), duration_text(item.elapsed_ms), told))
         else:
             words = f"{visible(item.action)} {visible(item.outcome.replace('_', ' '))}"
             took = duration_text(item.elapsed_ms) if item.elapsed_ms else ""
             rows.append((job_name(item.address), words, took, f" {visible(item.error or '')}".rstrip()))
     return table(rows)
+
+
+def _past(item: AppliedChange) -> str:
+    if item.until:
+        return TOMBSTONED
+    return "restored" if item.restored else PAST.get(item.action, item.action)
 
 
 def _partial(outcomes: Sequence[AppliedChange], target: str, style: Style) -> str:
@@ -136,8 +150,8 @@ def _history_row(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 def _changes(jobs: Iterable[Mapping[str, Any]]) -> str:
     actions = [str(job.get("action")) for job in jobs if job.get("outcome", "done") == "done"]
     added = sum(action in ("create", "replace") for action in actions)
-    changed = sum(action in ("update", "rename") for action in actions)
-    deleted = sum(action in ("delete", "replace") for action in actions)
+    changed = sum(action in ("update", "rename", "undelete") for action in actions)
+    deleted = sum(action in ("delete", "replace", "tombstone") for action in actions)
     shown = [f"{sign}{number}" for sign, number in (("+", added), ("~", changed), ("-", deleted)) if number]
     return " ".join(shown) or "none"
 
@@ -173,6 +187,7 @@ def summary_of_target(
     dirty: bool,
     jobs: Sequence[JobLine],
     places: Mapping[str, str],
+    debt: Sequence[str] = (),
 ) -> str:
     """`summary`: what is deployed, its jobs with id, schedule and last run, and where everything is kept."""
     lines = [f"{visible(bundle)} -> {visible(target)}   {visible(backend)}\n"]
@@ -193,6 +208,9 @@ def summary_of_target(
             for job in jobs
         ]
         lines.append("\n" + table([("job", "id", "schedule", "last run"), *rows]))
+    if debt:
+        names = ", ".join(job_name(key) for key in debt)
+        lines.append(f"\nDebt  {names} left out of the last deployment\n")
     if places:
         lines.append("\n" + table([(visible(name), visible(place)) for name, place in places.items()]))
     return "".join(lines)

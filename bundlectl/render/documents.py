@@ -12,6 +12,7 @@ from bundlectl.base.clock import rfc3339_ms
 from bundlectl.base.digest import canonical_bytes
 from bundlectl.model.diagnostic import Diagnostic
 from bundlectl.model.errors import BundlectlError
+from bundlectl.model.location import address
 from bundlectl.model.plan_document import diagnostic_document
 from bundlectl.model.run import Run, TaskRun
 
@@ -38,6 +39,10 @@ class AppliedChange(Protocol):
     def elapsed_ms(self) -> int: ...
     @property
     def not_converged(self) -> tuple[str, ...]: ...
+    @property
+    def until(self) -> str | None: ...
+    @property
+    def restored(self) -> bool: ...
 
 
 class EndedScript(Protocol):
@@ -133,6 +138,8 @@ def deploy_document(manifest: Mapping[str, Any] | None, outcomes: Iterable[Appli
             "error": item.error,
             "elapsed_ms": item.elapsed_ms,
             "not_converged": list(item.not_converged),
+            "until": item.until,
+            "restored": item.restored,
         }
         for item in outcomes
     ]
@@ -226,8 +233,9 @@ def summary_document(
     deployment: Mapping[str, Any] | None,
     jobs: Iterable[Mapping[str, Any]],
     places: Mapping[str, str] | None = None,
+    debt: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """`summary -o json`. `places`: where state, runs, code and engine are kept."""
+    """`summary -o json`. `places`: where state, runs, code and engine are kept. `debt`: keys that were left out."""
     return result_document(
         "summary",
         bundle=bundle,
@@ -235,6 +243,7 @@ def summary_document(
         deployment=deployment,
         jobs=list(jobs),
         places=dict(places or {}),
+        debt=[address(key) for key in debt],
     )
 
 

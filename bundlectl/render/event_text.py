@@ -20,6 +20,7 @@ PAST: Mapping[str, str] = {
     Action.DELETE: "deleted",
     Action.FORGET: "forgotten",
 }
+TOMBSTONED = "tombstoned"
 
 
 class StateChange(NamedTuple):
@@ -96,7 +97,8 @@ def event_lines(event: Event, watch: RunWatch) -> list[str]:
 def _applied_line(event: ApplyFinished) -> str:
     took = duration_text(event.elapsed_ms)
     if event.outcome == "done":
-        return f"{job_name(event.address)}: {visible(PAST.get(event.action, event.action))} ({took})"
+        past = TOMBSTONED if event.until else PAST.get(event.action, event.action)
+        return f"{job_name(event.address)}: {visible(past)} ({took})"
     why = f": {visible(event.error)}" if event.error else ""
     return f"{job_name(event.address)}: {visible(event.action)} {visible(event.outcome.replace('_', ' '))}{why}"
 

@@ -12,8 +12,10 @@ from bundlectl.render.escape import Style, visible, visible_lines
 from bundlectl.render.values import (
     UNSET,
     counted,
+    day_text,
     is_block,
     job_name,
+    minute_text,
     snapshot_text,
     span_text,
     value_text,
@@ -131,6 +133,9 @@ def _headline(change: Change) -> str:
         return "  must be replaced"
     if is_code_only(change):
         return "  code only"
+    if change.action is Action.DELETE:
+        kept = f"tombstone until {day_text(change.until)}" if change.until else "deleted for good"
+        return f"  {visible(change.reason or 'deleted')}; {kept}"
     return f"  {visible(change.reason)}" if change.reason else ""
 
 
@@ -246,6 +251,8 @@ def _active(change: Change) -> str:
     keep = "keeps" if change.active_runs == 1 else "keep"
     if change.code is not None and change.code.old is not None:
         return f"{runs} {keep} snapshot {snapshot_text(change.code.old)}"
+    if change.action is Action.DELETE:
+        return f"{runs} {'goes' if change.active_runs == 1 else 'go'} on to the end; waiting ones are cancelled"
     if change.destructive:
         return f"{runs} would be cancelled"
     return f"{runs} {keep} the settings that they started with"
@@ -294,12 +301,21 @@ def drift_lines(jobs: tuple[DriftedJob, ...], style: Style) -> Iterator[str]:
         for field in job.fields:
             old = value_text(field.recorded, sensitive=field.sensitive)
             new = value_text(field.observed, sensitive=field.sensitive)
-            yield f"  {mark} {name}  {visible(path_short(field.path))}  {old} -> {new}"
+            sign = mark if field.snoozed_until is None else "="
+            yield f"  {sign} {name}  {visible(path_short(field.path))}  {old} -> {new}{author_text(field)}"
             yield f"      {_outcome(field)}"
 
 
+def author_text(field: FieldChange) -> str:
+    """Who changed a field on the backend and when, after a gap; nothing when the backend does not tell."""
+    told = " ".join(part for part in (visible(field.by or ""), minute_text(field.at)) if part)
+    return f"   {told}" if told else ""
+
+
 def _outcome(field: FieldChange) -> str:
-    if _kept(field):
+    if field.snoozed_until is not None:
+        return f"snoozed until {minute_text(field.snoozed_until)}: a deploy leaves it"
+    if field.reason == "operator_owned":
         return "kept: pause belongs to the operator"
     if field.verdict is Verdict.CONFLICT:
         return f"conflict: the bundle says {value_text(field.desired, sensitive=field.sensitive)}, which a deploy sets"
@@ -307,4 +323,4 @@ def _outcome(field: FieldChange) -> str:
 
 
 def _kept(field: FieldChange) -> bool:
-    return field.reason == "operator_owned"
+    return field.reason in ("operator_owned", "snoozed")

@@ -11,6 +11,7 @@ from bundlectl.render.plan_changes import change_lines, drift_lines
 from bundlectl.render.values import commit_text, counted, job_name, minute_text, snapshot_text
 
 _SHOWN_FILES = 50
+_SHOWN_NAMES = 20
 _FILE_SIGNS: Mapping[str, tuple[str, str]] = {
     "added": ("+", "add"),
     "removed": ("-", "remove"),
@@ -21,7 +22,8 @@ _FILE_SIGNS: Mapping[str, tuple[str, str]] = {
 
 def plan_text(plan: Plan, *, style: Style = plain, show: str = "changed", verbose: bool = False) -> str:
     """The whole plan. `show`: changed, suppressed (also what does not count) or all (also folded jobs)."""
-    quiet = not (plan.changes or plan.drift or plan.guards or plan.debt or plan.code_only or plan.not_read)
+    told = (plan.changes, plan.drift, plan.guards, plan.debt, plan.left_out, plan.code_only, plan.not_read)
+    quiet = not any(told)
     if quiet:
         return no_changes(plan) + "\n"
     parts = [list(_header(plan, style))]
@@ -37,10 +39,10 @@ def plan_text(plan: Plan, *, style: Style = plain, show: str = "changed", verbos
     guards = list(_guards(plan, style))
     if guards:
         parts.append([style("bold", "Guards"), *guards])
+    if plan.left_out:
+        parts.append([f"Left out  {_names(plan.left_out)}: not selected, and still behind after this"])
     if plan.debt:
-        parts.append(
-            ["Debt  " + ", ".join(map(job_name, plan.debt)) + " left out of an earlier deployment and still behind"]
-        )
+        parts.append([f"Debt  {_names(plan.debt)} left out of an earlier deployment and still behind"])
     parts.append(list(_end(plan)))
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
@@ -66,7 +68,14 @@ def no_changes(plan: Plan) -> str:
     """`No changes. prod matches main @ c1cfe67 (deployment 41).`"""
     recorded = f"deployment {plan.base.serial}" if plan.base.deployment else "nothing deployed yet"
     dirty = f", dirty, {counted(len(plan.source.dirty_paths), 'file')}" if plan.source.dirty else ""
+    if plan.left_out:
+        return f"No changes in what is selected. {counted(len(plan.left_out), 'change')} left out ({recorded})."
     return f"No changes. {visible(plan.target)} matches {_point(plan.source)}{dirty} ({recorded})."
+
+
+def _names(addresses: Sequence[str]) -> str:
+    more = f" and {len(addresses) - _SHOWN_NAMES} more" if len(addresses) > _SHOWN_NAMES else ""
+    return ", ".join(map(job_name, addresses[:_SHOWN_NAMES])) + more
 
 
 def _point(source: PlanSource) -> str:

@@ -47,6 +47,11 @@ def minute_text(time: str | None) -> str:
     return visible(time)
 
 
+def day_text(time: str | None) -> str:
+    """The day of a time in RFC 3339; anything else as it is."""
+    return visible(time[:10] if time and len(time) >= 20 and time[10] == "T" else time or "")
+
+
 def duration_text(ms: int) -> str:
     """0.4s, 12.1s, 6m12s, 2h05m."""
     if ms < 60_000:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bundlectl.base.files import write_atomic
 from bundlectl.base.resources import resource_folder
-from bundlectl.schema import diff_document, manifests, plan_document, results
+from bundlectl.schema import diff_document, drift_document, manifests, plan_document, results, upkeep_documents
 from bundlectl.schema.bundle_schema import bundle_schema, job_schema
 from bundlectl.schema.derive import tables
 from bundlectl.schema.shapes import Schema
@@ -22,6 +22,9 @@ KINDS: Mapping[str, Callable[[], Schema]] = {
     "job": lambda: job_schema(tables()),
     "plan": plan_document.plan,
     "diff": diff_document.diff,
+    "drift": drift_document.drift,
+    "drift-accept": drift_document.drift_accept,
+    "drift-snoozes": drift_document.drift_snoozes,
     "deployment": manifests.deployment,
     "run-manifest": manifests.run_manifest,
     "events": results.events,
@@ -35,6 +38,11 @@ KINDS: Mapping[str, Callable[[], Schema]] = {
     "summary": results.summary,
     "state": results.state,
     "state-document": results.state_document,
+    "undelete": upkeep_documents.undelete,
+    "gc": upkeep_documents.gc,
+    "bind": upkeep_documents.bind,
+    "import": upkeep_documents.import_,
+    "doctor": upkeep_documents.doctor,
     "init": results.init,
     "explain": results.explain,
 }

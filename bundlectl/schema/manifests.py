@@ -28,6 +28,7 @@ KINDS = (
     "bind",
     "deploy",
     "destroy",
+    "gc",
     "hold",
     "lift",
     "promote",

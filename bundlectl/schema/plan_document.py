@@ -32,6 +32,7 @@ REASONS = (
     "missing_in_remote",
     "operator_owned",
     "remote_already_set",
+    "snoozed",
     "unordered",
     "unset_unsupported",
     "write_only",
@@ -50,6 +51,7 @@ def _field() -> Schema:
             "span": nullable(place()),
             "by": nullable(text("Who changed it on the backend")),
             "at": nullable(time("When")),
+            "snoozed_until": nullable(time("This drift is left as it is until then")),
             "sensitive": boolean("Whether values are hidden"),
         },
     )
@@ -83,6 +85,8 @@ def _change() -> Schema:
             "observed": nullable(mapping(anything(), "What the backend holds, if it was read")),
             "spec_digest": nullable(digest("Of the job document")),
             "reason": nullable(text("Why, in words")),
+            "until": time("Of a delete: how long the job is kept; left out when it is deleted for good"),
+            "restores": boolean("A deleted job that was kept comes back with its id and runs"),
         },
     )
 
@@ -190,7 +194,7 @@ def plan() -> Schema:
         "code": code,
         "policy": array(_policy(), "Findings of policies"),
         "guards": array(_guard(), "Built-in refusals"),
-        "debt": array(address(), "Jobs left out of an earlier deployment"),
+        "debt": array(address(), "Jobs left out of an earlier deployment, and still behind"),
         "holds": array(mapping(anything()), "Holds on the target"),
         "promotion": nullable(mapping(anything())),
         "rollback": nullable(mapping(anything())),
@@ -203,5 +207,16 @@ def plan() -> Schema:
         "variables": variables(),
         "drift": array(drifted, "Jobs that were changed outside"),
         "unchanged": array(address(), "Jobs without a change, when asked for"),
+        "left_out": array(address(), "Jobs whose changes the selection leaves out"),
+        "selection": nullable(
+            record(
+                {
+                    "select": array(text(), "Patterns of --select, without jobs."),
+                    "exclude": array(text(), "Patterns of --exclude, without jobs."),
+                    "changed_since": nullable(text("What --changed-since named")),
+                    "only": nullable(array(text(), "Keys of the jobs that changed since")),
+                }
+            )
+        ),
     }
     return document("plan", "Plan of bundlectl", record(required, optional))

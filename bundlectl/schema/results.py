@@ -82,6 +82,10 @@ def deploy() -> Schema:
             "error": nullable(anything("Why it failed")),
             "not_converged": array(text(), "Fields that the backend did not take"),
         },
+        {
+            "until": nullable(time("Of a deleted job: how long it is kept; null when it is not")),
+            "restored": boolean("Whether a deleted job came back"),
+        },
         more=True,
     )
     manifest = nullable(deployment_body() | {"description": "null when there was nothing to do"})
@@ -157,6 +161,7 @@ def summary() -> Schema:
             "deployment": nullable(mapping(anything(), "null: nothing is deployed")),
             "jobs": array(job),
         },
+        {"debt": array(address(), "Jobs left out of the last deployment")},
     )
 
 

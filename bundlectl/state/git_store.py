@@ -28,7 +28,7 @@ _MAX_READ = 64 << 20
 _MAX_DOCUMENTS_READ = 200 << 20
 _READ_TRIES = 5
 _HISTORY_BATCH = 40
-_WITHOUT_MANIFEST = frozenset({"apply-begin", "lease", "recover", "unlock"})
+_WITHOUT_MANIFEST = frozenset({"accept-rewrite", "apply-begin", "lease", "recover", "snooze", "unlock"})
 
 
 class LocalCode:

@@ -239,6 +239,28 @@ def end(
     return _keep(store, recorded, closed, note, clock, documents=documents, manifest=manifest)
 
 
+def amend(
+    store: StateStore, recorded: Recorded, new: Deployment, note: Note, *, clock: Clock | None = None
+) -> Recorded:
+    """One write beside an apply, that changes what is recorded about a target and nothing that is deployed.
+
+    Raises LeaseHeld while an apply is open, whose end would otherwise be taken for lost, StalePlan when something was
+    written meanwhile, StateError BND408.
+    """
+    before = recorded.deployment
+    if before is None:
+        raise ValueError("nothing is recorded")
+    if before.intent is not None:
+        raise lease_held(before.intent, before.target)
+    outcome = _settled(store, store.cas(recorded, new, note), clock)
+    if isinstance(outcome, Committed):
+        return Recorded(outcome.version, new)
+    now = store.read()
+    if now.deployment is not None and now.deployment.intent is not None:
+        raise lease_held(now.deployment.intent, before.target)
+    raise stale(recorded, now, before.target)
+
+
 def plan_was_used(store: StateStore, digest: str) -> str | None:
     """The deployment that applied a plan with this digest; None when none did."""
     for entry in store.history():

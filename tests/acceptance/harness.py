@@ -93,6 +93,7 @@ class Masks:
         (re.compile(r"\b\d\d:\d\d:\d\dZ"), "[TIME]"),
         (re.compile(r"\b\d+(?:\.\d+)?(?: ?ms| ?s| min)\b"), "[TOOK]"),
         (re.compile(r" +(?=\[(?:TIME|TOOK)\])"), " "),
+        (re.compile(r"(tombstone until |\[TOOK\] +until |\[TIME\] +|jobs\.\w+ +\d+ +)20\d\d-\d\d-\d\d\b"), r"\1[DAY]"),
         (re.compile(r"python 3\.\d+\.\d+\S*  \d+ packages"), "python [VERSION]  [N] packages"),
         (re.compile(r"(?<=bundlectl )\d+\.\d+\.\d+\S*"), "[VERSION]"),
         (re.compile(r"\b[0-9a-f]{64}\b"), "[DIGEST]"),

@@ -23,7 +23,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "rich": ("render",),
     "sqlite3": ("engine", "config.index"),  # who opens a database: OPENS_SQLITE
     "typer": ("cli",),
-    "yaml": ("config.yaml_reader", "config.writer"),
+    "yaml": ("config.yaml_reader", "config.writer_tree"),
 }
 
 # Parts of the standard library that reach outside the program -> who may use them.
@@ -61,6 +61,7 @@ REGISTRIES = (
     "engine.service",
     "backends.registry",
     "engine.tasks.registry",
+    "operations.plan",  # --changed-since opens a second bundle
     "operations.stage",  # a bundle with built files or without: decision 16
 )
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bundlectl.backends.base import Backend, Composed
+from bundlectl.backends.base import Backend, Composed, Holding, Ownership
 from bundlectl.base.digest import digest_bytes, git_blob_id, sha256_hex
 from bundlectl.model.deployment import ownership_id
 from bundlectl.model.errors import BackendError, Conflict, LeaseHeld, NotFound
@@ -152,6 +152,60 @@ class JobsSuite:
         place.backend.update(id, sent, 1)
         assert digests(place.backend) == {id: (ownership_id(LINEAGE, TARGET, "new"), sent.digest)}
 
+    def test_a_hidden_job_is_kept_and_not_shown(self, place: Place) -> None:
+        """A deleted job that is kept: nothing starts it, nobody meets it in a list, and it comes back whole."""
+        document = spec(place, continuous={"pause_status": "UNPAUSED"}, timeout_seconds=7)
+        id = place.backend.create(composed(place, document), 1)
+        hidden = composed(place, document, hidden=True)
+        place.backend.update(id, hidden, 1)
+        assert digests(place.reopen()) == {id: (hidden.own, hidden.digest)}
+        assert place.backend.find("job", "etl") == ()
+        assert hidden.document["name"] == ("etl" if place.backend.capabilities.hides else "[deleted] etl")
+        assert hidden.document["continuous"]["pause_status"] == "PAUSED"
+        with pytest.raises(BackendError):
+            place.backend.submit(id, parameters={}, only=(), token="token-1")
+        held = place.backend.read([id])[id]
+        assert held is not None
+        assert_same_but_filled(held, document)
+        again = composed(place, document, hidden=True)
+        assert again.digest == hidden.digest
+        back = composed(place, document)
+        place.backend.update(id, back, 1)
+        assert digests(place.backend) == {id: (back.own, back.digest)}
+        assert place.backend.find("job", "etl") == (id,)
+
+    def test_hiding_what_was_read_is_the_same_job_hidden(self, place: Place) -> None:
+        """Cut off after it was hidden, a deletion is done again from what is there then."""
+        id = place.backend.create(composed(place, spec(place, continuous={"pause_status": "UNPAUSED"})), 1)
+        for _ in range(2):
+            held = place.backend.read([id])[id]
+            assert held is not None
+            assert held["continuous"]["pause_status"] == "UNPAUSED"
+            hidden = composed(place, held, hidden=True)
+            place.backend.update(id, hidden, 1)
+            assert digests(place.backend)[id] == (hidden.own, hidden.digest)
+
+    def test_whose_a_job_is_and_how_it_becomes_nobodys(self, place: Place) -> None:
+        snapshot = "sha256:" + "ab" * 32
+        document = spec(place, deployment={"kind": "BUNDLE", "metadata_file_path": "/Workspace/x/metadata.json"})
+        sent = composed(place, document, snapshot=snapshot)
+        id = place.backend.create(sent, 1)
+        assert place.backend.holding(id) == Holding(Ownership(sent.own, LINEAGE, TARGET, "etl"), snapshot)
+        place.backend.release(id, 1)
+        assert place.reopen().holding(id) == Holding(None, snapshot)
+        assert digests(place.backend) == {}
+        held = place.backend.read([id])[id]
+        assert held is not None
+        assert_same_but_filled(held, document)
+        place.backend.release(id, 1)
+        place.backend.release("123456", 1)
+        with pytest.raises(NotFound):
+            place.backend.holding("123456")
+        # Whoever comes next may have it.
+        taken = composed(place, held, snapshot=snapshot, lineage="other")
+        place.backend.update(id, taken, 1)
+        assert digests(place.backend, lineage="other") == {id: (taken.own, taken.digest)}
+
     def test_delete_and_what_is_gone(self, place: Place) -> None:
         sent = composed(place, spec(place))
         id = place.backend.create(sent, 1)
@@ -198,6 +252,7 @@ class JobsSuite:
             lambda: place.backend.create(composed(place, spec(place), key="other"), 4),
             lambda: place.backend.update(id, composed(place, spec(place, name="late")), 4),
             lambda: place.backend.delete(id, 4),
+            lambda: place.backend.release(id, 4),
         ]
         for call in calls:
             with pytest.raises(LeaseHeld) as caught:

@@ -466,6 +466,147 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         ),
         result("explain", code="BND204", title="Unknown field in a job", explanation="Inside a job ..."),
     ],
+    "drift": [
+        result(
+            "drift",
+            target="prod",
+            deployment=41,
+            jobs=[
+                {
+                    "address": "resources.jobs.etl",
+                    "id": "8123",
+                    "gone": False,
+                    "mark_changed": False,
+                    "copies": ["8200"],
+                    "fields": [
+                        {
+                            "path": "max_concurrent_runs",
+                            "recorded": 1,
+                            "observed": 5,
+                            "by": "ann@acme.example",
+                            "at": "2026-11-20T16:40:00Z",
+                            "reason": None,
+                            "snoozed_until": None,
+                        }
+                    ],
+                }
+            ],
+            strays=["8300"],
+            summary={"jobs": 15, "drifted": 1, "fields": 2, "snoozed": 0},
+        )
+    ],
+    "undelete": [
+        result(
+            "undelete",
+            target="prod",
+            done=True,
+            jobs=[
+                {
+                    "address": "resources.jobs.old",
+                    "key": "old",
+                    "id": "5",
+                    "since": "2026-11-23T10:00:00Z",
+                    "until": "2026-12-23T10:00:00Z",
+                    "over": False,
+                    "in_bundle": False,
+                    "outcome": "done",
+                    "error": None,
+                }
+            ],
+        )
+    ],
+    "gc": [
+        result(
+            "gc",
+            target="prod",
+            dry_run=True,
+            removed=[
+                {
+                    "kind": "tombstone",
+                    "address": "resources.jobs.old",
+                    "id": "5",
+                    "until": "2026-12-23T10:00:00Z",
+                    "reasons": ["its time is over"],
+                    "outcome": None,
+                    "error": None,
+                }
+            ],
+            kept=[],
+            bytes=0,
+        )
+    ],
+    "bind": [
+        result(
+            "bind",
+            target="prod",
+            address="resources.jobs.etl",
+            id="8123",
+            action="bind",
+            fields=[{"path": "max_concurrent_runs", "verdict": "change", "desired": 2, "observed": 1}],
+            in_bundle=True,
+            outcome="done",
+            error=None,
+        )
+    ],
+    "import": [
+        result(
+            "import",
+            jobs=[
+                {
+                    "id": "8123",
+                    "key": "etl",
+                    "file": "resources/etl.yml",
+                    "files": ["src/etl.py"],
+                    "text": "resources: {}\n",
+                    "notes": [],
+                    "error": None,
+                }
+            ],
+        )
+    ],
+    "doctor": [
+        result("doctor", checks=[{"id": "git", "status": "FAIL", "detail": "git 2.20", "hint": "install git 2.36"}])
+    ],
+    "drift-accept": [
+        result(
+            "drift-accept",
+            target="prod",
+            written=True,
+            fields=[
+                {
+                    "address": "resources.jobs.etl",
+                    "path": "max_concurrent_runs",
+                    "recorded": 1,
+                    "observed": 5,
+                    "by": None,
+                    "at": None,
+                    "reason": None,
+                    "snoozed_until": None,
+                    "span": {"file": "databricks.yml", "line": 17, "column": 9},
+                }
+            ],
+            files=[{"path": "databricks.yml", "patch": "--- a/databricks.yml\n"}],
+            elsewhere=["dev: jobs.etl"],
+        )
+    ],
+    "drift-snoozes": [
+        result(
+            "drift-snoozes",
+            target="prod",
+            snoozes=[
+                {
+                    "address": "resources.jobs.etl",
+                    "field": "max_concurrent_runs",
+                    "until": "2026-12-24T00:00:00Z",
+                    "reason": "month end",
+                    "by": "ann@acme.example",
+                    "since": "2026-11-20T16:40:00Z",
+                    "observed": DIGEST,
+                    "over": False,
+                }
+            ],
+        )
+    ],
     "init": [result("init", template="minimal", directory="sales", files=["databricks.yml"])],
     "events": [
         event("version", tool_version="0.1.0", format="bundlectl.events/v1"),

@@ -1,12 +1,15 @@
 """The backend suite on every backend: the embedded engine in process."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bundlectl.backends.base import Backend, BackendRequest
+from bundlectl.backends.jobs_api.backend import JobsApiBackend
+from bundlectl.backends.jobs_api.transport import InProcessTransport
 from bundlectl.backends.registry import ENGINE_TASKS, open_backend
 from bundlectl.base.clock import SystemClock
 from bundlectl.engine.active import WITHOUT_PROCESS
@@ -63,6 +66,22 @@ class TestLocalJobs(_Local, JobsSuite):
         place.backend.read(["1"])
         place.backend.has_snapshot("sha256:" + "0" * 64)
         assert list(tmp_path.iterdir()) == []
+
+
+class TestJobsApiWithoutHiding(_Local, JobsSuite):
+    """The engine as if it could not hide: what it is told then works on every Jobs API."""
+
+    @pytest.fixture
+    def place(self, engine: Engine, tmp_path: Path) -> Place:
+        def opened() -> Backend:
+            capabilities = replace(_backend(engine.handle).capabilities, hides=False)
+            transport = InProcessTransport(engine.handle)
+            return JobsApiBackend(transport, capabilities, root_path=ROOT, file_path=f"{ROOT}/files")
+
+        def settle(backend: Backend, run_id: str) -> Run:
+            raise AssertionError("no run is settled here")
+
+        return Place(opened(), opened, f"{ROOT}/files", settle)
 
 
 class TestLocalCode(_Local, CodeSuite):

@@ -39,9 +39,14 @@ from bundlectl.model.plan import (
 )
 from bundlectl.model.plan_document import plan_document, sealed
 from bundlectl.model.run import LifeCycle, Result, Run, TaskRun
+from bundlectl.operations.drift_accept import AcceptedField, FilePatch
+from bundlectl.operations.drift_fields import DriftField
 from bundlectl.operations.scripts import ScriptResult
+from bundlectl.planning.drift import JobDrift
+from bundlectl.planning.snoozes import Snooze
 from bundlectl.render import documents
 from bundlectl.render.diff_document import diff_document
+from bundlectl.render.drift_document import accepted_document, drift_document, snoozes_document
 from tests.contract.examples_of_documents import DEPLOYMENT, RUN
 
 DIGEST = "sha256:" + "ab" * 32
@@ -199,3 +204,36 @@ def test_run_manifests(ended: bool) -> None:
     if ended:
         manifest = seal(manifest, RUN["outcome"], "2026-11-23T10:05:15Z")
     check("run-manifest", manifest)
+
+
+def test_drift_and_what_became_of_it() -> None:
+    time = "2026-12-24T00:00:00Z"
+    fields = (
+        FieldChange(("n",), Verdict.DRIFT, 1, 1, 5, by="ann", at=time),
+        FieldChange(("m",), Verdict.DRIFT, observed=5, reason="snoozed", snoozed_until=time),
+        FieldChange(("password",), Verdict.DRIFT, "a", "a", "b", sensitive=True),
+    )
+    job = JobDrift("resources.jobs.x", "1", copies=("2",), fields=fields)
+    gone = JobDrift("resources.jobs.y", "3", gone=True)
+    summary = {"jobs": 2, "drifted": 2, "fields": 4, "snoozed": 1}
+    document = drift_document("t", 1, [job, gone], ["9"], summary)
+    check("drift", document)
+    assert document["jobs"][0]["fields"][2]["observed"] == {"sensitive": True}
+    check("drift", drift_document("t", 1, [], [], dict.fromkeys(summary, 0)))
+    accepted = [
+        AcceptedField(DriftField(job, field), span) for field, span in zip(fields, (SPAN, None, None), strict=True)
+    ]
+    check(
+        "drift-accept", accepted_document("t", accepted, [FilePatch("x.yml", ("+a",))], ["dev: jobs.x"], written=True)
+    )
+    snooze = Snooze("x", ("n",), time, "why", "ann", time, DIGEST)
+    check("drift-snoozes", snoozes_document("t", [snooze], 0))
+
+
+def test_a_plan_of_a_part() -> None:
+    selection = {"select": ["a*"], "exclude": [], "changed_since": "HEAD~1", "only": ["a"]}
+    snoozed = FieldChange(("n",), Verdict.DRIFT, 1, 1, 5, "snoozed", by="ann", at="2026-11-20T16:40:00Z")
+    drift = DriftedJob("resources.jobs.a", False, (snoozed._replace(snoozed_until="2026-12-24T00:00:00Z"),))
+    plan = a_plan(selection=selection, left_out=("resources.jobs.b",), debt=("resources.jobs.b",), drift=(drift,))
+    check("plan", plan_document(plan))
+    assert plan_document(plan)["summary"]["drift"] == 0

@@ -1,6 +1,6 @@
-"""One deploy in a process of its own that kills itself at the n-th step: started by test_deploy_kills.
+"""One deploy in a process of its own that kills itself at the n-th step: started by the tests of this folder.
 
-    python -m tests.crash.deploy_process N FOLDER
+    python -m tests.crash.deploy_process N FOLDER [deploy|destroy|destroy-now|gc|undelete|bind|unbind [WORD...]]
 
 A step is one side, before or after the effect, of a write to the state or to the backend. Exits 0 when the deploy ended
 before the n-th step came.
@@ -19,10 +19,15 @@ from bundlectl.cli.options import Common
 from bundlectl.cli.wiring import open_session
 from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle
+from bundlectl.operations.bind import BindRequest, bind, unbind
+from bundlectl.operations.context import OperationContext
 from bundlectl.operations.deploy import DeployRequest, deploy
+from bundlectl.operations.destroy import DestroyRequest, destroy
+from bundlectl.operations.gc import GcRequest, collect
+from bundlectl.operations.undelete import UndeleteRequest, undelete
 from bundlectl.state.store import StateStore
 
-BACKEND_WRITES = frozenset({"publish", "create", "update", "delete"})
+BACKEND_WRITES = frozenset({"publish", "create", "update", "delete", "release"})
 STATE_WRITES = frozenset({"cas"})
 
 
@@ -60,8 +65,25 @@ class Mined:
         return call
 
 
-def main(step: int, folder: Path) -> None:
-    """Deploys the bundle in `folder` to its default target."""
+def _act(context: OperationContext, verb: str, words: list[str]) -> None:
+    """What is killed. Everything is approved."""
+    if verb == "deploy":
+        deploy(context, DeployRequest(auto_approve=True, allow_destructive=True), lambda plan: None)
+    elif verb in ("destroy", "destroy-now"):
+        now = verb == "destroy-now"
+        destroy(context, DestroyRequest(auto_approve=True, allow_destructive=True, now=now), lambda plan: "auto")
+    elif verb == "gc":
+        collect(context, GcRequest(auto_approve=True), lambda plan: "auto")
+    elif verb == "undelete":
+        undelete(context, UndeleteRequest(keys=words, auto_approve=True), lambda plan: "auto")
+    elif verb == "bind":
+        bind(context, BindRequest(key=words[0], id=words[1], auto_approve=True), lambda plan: "auto")
+    else:
+        unbind(context, BindRequest(key=words[0], auto_approve=True), lambda plan: "auto")
+
+
+def main(step: int, folder: Path, verb: str = "deploy", *words: str) -> None:
+    """Acts on the bundle in `folder` and its default target."""
     bomb = Bomb(step)
     context = open_session(Common(chdir=folder), "text").context
 
@@ -72,8 +94,8 @@ def main(step: int, folder: Path) -> None:
         return cast(StateStore, Mined(context.open_store(repository, bundle), STATE_WRITES, bomb))
 
     mined = replace(context, open_backend=open_backend, open_store=open_store)
-    deploy(mined, DeployRequest(auto_approve=True, allow_destructive=True), lambda plan: None)
+    _act(mined, verb, list(words))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

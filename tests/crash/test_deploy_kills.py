@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,22 @@ class Place:
     def bundlectl(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self._python("-m", "bundlectl", *words)
 
-    def deploy_killed_at(self, step: int) -> int:
-        return self._python("-m", "tests.crash.deploy_process", str(step), str(self.repository.folder)).returncode
+    def deploy_killed_at(self, step: int, *words: str) -> int:
+        process = ("-m", "tests.crash.deploy_process", str(step), str(self.repository.folder))
+        return self._python(*process, *words).returncode
+
+    def state(self) -> dict[str, Any]:
+        """What is recorded: jobs by key."""
+        jobs: dict[str, Any] = json.loads(self.bundlectl("state", "pull").stdout)["jobs"]
+        return jobs
+
+    def owned(self) -> dict[str, dict[str, Any]]:
+        """Every job that carries an ownership mark, the hidden ones too: id -> settings."""
+        with sqlite3.connect(Path(self.environment["BUNDLECTL_ENGINE_DIR"]) / "engine.db") as database:
+            rows = database.execute(
+                "SELECT id, body FROM jobs JOIN documents ON documents.digest = jobs.document WHERE own IS NOT NULL"
+            ).fetchall()
+        return {str(id): json.loads(body) for id, body in rows}
 
     def jobs(self) -> list[dict[str, Any]]:
         """Every job that the engine holds, whoever made it."""
@@ -89,11 +104,23 @@ def _check(place: Place, step: int) -> None:
     held = {job["settings"]["bundlectl"]["key"]: job["settings"]["tasks"][0] for job in place.jobs()}
     assert len(place.jobs()) == len(held) == len(WANTED), f"step {step}: duplicates or leftovers"
     assert {key: task["shell_task"]["command"][1] for key, task in held.items()} == WANTED, f"step {step}"
+    _check_kept(place, step, {"goes"})
     plan = json.loads(place.bundlectl("plan", "-o", "json").stdout)
     assert plan["changes"] == [] and plan["drift"] == [], f"step {step}: the second plan is not empty"
     state = place.repository.git("cat-file", "-p", f"{plan['base']['state_ref']}^{{tree}}")
     assert "apply.json" not in state, f"step {step}: an apply is left open"
     place.repository.git("fsck", "--strict", "--no-dangling")
+
+
+def _check_kept(place: Place, step: int, deleted: set[str]) -> None:
+    """What is recorded is what is there, one for one, and exactly the deleted jobs are hidden."""
+    state, there = place.state(), place.owned()
+    ids = {key: job["id"] for key, job in state.items()}
+    assert ids == {settings["bundlectl"]["key"]: id for id, settings in there.items()}, f"step {step}: lost or dangling"
+    assert len(ids) == len(there), f"step {step}: duplicates"
+    assert {key for key, job in state.items() if job.get("tombstone")} == deleted, f"step {step}"
+    hidden = {settings["bundlectl"]["key"] for settings in there.values() if "hidden" in settings["bundlectl"]}
+    assert hidden == deleted, f"step {step}"
 
 
 @pytest.mark.slow

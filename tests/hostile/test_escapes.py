@@ -43,7 +43,11 @@ from bundlectl.model.plan import (
 from bundlectl.model.plan_document import plan_document
 from bundlectl.model.run import LifeCycle, Result, Run, TaskRun
 from bundlectl.model.source import Revision
-from bundlectl.render import deploy_text, run_text, validate_text
+from bundlectl.operations.drift_accept import AcceptedField, FilePatch
+from bundlectl.operations.drift_fields import DriftField
+from bundlectl.planning.drift import JobDrift
+from bundlectl.planning.snoozes import Snooze
+from bundlectl.render import deploy_text, drift_text, run_text, validate_text
 from bundlectl.render.console import Console
 from bundlectl.render.diagnostics import diagnostics_text, error_text, source_reader
 from bundlectl.render.documents import dumps
@@ -88,6 +92,8 @@ class Outcome(NamedTuple):
     error: str | None
     elapsed_ms: int
     not_converged: tuple[str, ...]
+    until: str | None = None
+    restored: bool = False
 
 
 def _run(bad: str) -> Run:
@@ -243,6 +249,22 @@ def _bundle(bad: str) -> Bundle:
     )
 
 
+def _drift_texts(bad: str) -> list[str]:
+    until = "2026-12-24T00:00:00Z"
+    field = FieldChange((bad,), Verdict.DRIFT, bad, bad, bad, by=bad, at=bad)
+    snoozed = field._replace(reason="snoozed", snoozed_until=until)
+    job = JobDrift(f"resources.jobs.{bad}", bad, True, True, (bad,), (field, snoozed))
+    snooze = Snooze(bad, (bad,), until, bad, bad, until, bad)
+    accepted = AcceptedField(DriftField(job, field), SourceSpan(bad, 1, 1))
+    return [
+        drift_text.drift_text(bad, [job], [bad], {snooze.name: snooze}, drifted=1, looked_at=2, style=coloured),
+        drift_text.drift_summary(bad, 0, 1),
+        drift_text.snoozes_text(bad, [snooze], 0),
+        drift_text.snoozes_text(bad, [], 0),
+        drift_text.accepted_text([accepted], [FilePatch(bad, (f"+{bad}",))], [bad], written=True, style=coloured),
+    ]
+
+
 def _explanation(bad: str) -> Explanation:
     link = Link(bad, bad, bad, SourceSpan(bad, 1, 1), bad, ("presets", bad), wins=True, overridden=True)
     return Explanation(
@@ -284,6 +306,7 @@ def _texts(bad: str) -> list[str]:
         validate_text.validate_text(_bundle(bad), Revision(commit=bad, tree=bad), [item]),
         validate_text.targets_text({bad: _bundle(bad)}, Revision(commit=bad, tree=bad), {bad: [item]}, [item]),
         explain_text(_explanation(bad)),
+        *_drift_texts(bad),
         deploy_text.summary_of_target(
             bundle=bad,
             target=bad,

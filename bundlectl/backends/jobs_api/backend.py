@@ -6,10 +6,10 @@ Opened by registry. Everything is a call of client or extensions plus the pure s
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bundlectl.backends.base import BlobReader, Composed, LogChunk
+from bundlectl.backends.base import BlobReader, Composed, Holding, LogChunk
 from bundlectl.backends.jobs_api import documents, files, runs
 from bundlectl.backends.jobs_api.client import JobsClient
-from bundlectl.backends.jobs_api.documents import Owner, Places
+from bundlectl.backends.jobs_api.documents import Hiding, Owner, Places
 from bundlectl.backends.jobs_api.extensions import EngineCalls
 from bundlectl.backends.jobs_api.transport import Transport
 from bundlectl.model.artifact import file_snapshot
@@ -63,9 +63,11 @@ class JobsApiBackend:
         target: str,
         key: str,
         own: str | None = None,
+        hidden: bool = False,
     ) -> Composed:
         owner = Owner.derived(lineage, target, key, own)
-        return documents.compose(spec, self._places, owner, snapshot)
+        hiding = Hiding(hidden, in_name=not self.capabilities.hides)
+        return documents.compose(spec, self._places, owner, snapshot, hiding)
 
     def has_snapshot(self, digest: str) -> bool:
         return self._engine.snapshot(digest).sealed
@@ -95,6 +97,19 @@ class JobsApiBackend:
     def delete(self, id: str, fence: int) -> None:
         try:
             self._client.delete_job(id, fence=fence)
+        except NotFound:
+            return
+
+    def holding(self, id: str) -> Holding:
+        return documents.holding_of(self._client.get_job(id), self._places)
+
+    def release(self, id: str, fence: int) -> None:
+        try:
+            settings = self._client.get_job(id)
+            owner = documents.holding_of(settings, self._places).owner
+            if owner is not None:
+                document = documents.disowned(settings, self._places)
+                self._client.reset_job(id, document, key=owner.key, fence=fence)
         except NotFound:
             return
 

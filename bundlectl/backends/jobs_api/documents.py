@@ -8,7 +8,8 @@ it is. `neutral(compose(x)) == x` for every document without null members.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bundlectl.backends.base import Composed
+from bundlectl.backends.base import Composed, Holding, Ownership
+from bundlectl.backends.jobs_api.hiding import hidden, shown
 from bundlectl.base.digest import digest_document, without_nulls
 from bundlectl.model.deployment import ownership_id
 from bundlectl.model.errors import BackendError
@@ -41,7 +42,19 @@ class Owner(NamedTuple):
         return cls(lineage, target, key, own or ownership_id(lineage, target, key))
 
 
-def compose(spec: Mapping[str, Any], places: Places, owner: Owner, snapshot: str | None) -> Composed:
+class Hiding(NamedTuple):
+    """Whether a document is that of a deleted job that is kept, and how that shows."""
+
+    kept: bool = False
+    in_name: bool = False  # the backend cannot hide it
+
+
+SHOWN = Hiding()
+
+
+def compose(
+    spec: Mapping[str, Any], places: Places, owner: Owner, snapshot: str | None, hiding: Hiding = SHOWN
+) -> Composed:
     """The document to send. Raises BackendError when the bundle sets a member that belongs to us."""
     for name in _OURS:
         if name in spec:
@@ -65,6 +78,8 @@ def compose(spec: Mapping[str, Any], places: Places, owner: Owner, snapshot: str
         "metadata_file_path": (f"{places.root_path}/.bundlectl/{owner.lineage}/{owner.target}/{owner.key}.json"),
     }
     mark: dict[str, Any] = {"own": owner.own, "lineage": owner.lineage, "target": owner.target, "key": owner.key}
+    if hiding.kept:
+        document, mark["hidden"] = hidden(document, in_name=hiding.in_name)
     if snapshot is not None:
         mark["snapshot"] = snapshot
     if given is not None:
@@ -82,6 +97,8 @@ def neutral(settings: Mapping[str, Any], places: Places) -> dict[str, Any]:
     mark = settings.get("bundlectl")
     mark = mark if isinstance(mark, dict) else None
     document = {name: value for name, value in settings.items() if name not in (*_OURS, "deployment")}
+    if mark is not None and "hidden" in mark:
+        document = shown(document, mark["hidden"])
     snapshot = _snapshot_of(document, places) if mark is None else mark.get("snapshot")
     if isinstance(snapshot, str):
         document = _Repoint(snapshot_path(places.root_path, snapshot), places.file_path).apply(document)
@@ -93,6 +110,29 @@ def neutral(settings: Mapping[str, Any], places: Places) -> dict[str, Any]:
     if deployment is not None:
         document["deployment"] = without_nulls(deployment)
     return document
+
+
+def holding_of(settings: Mapping[str, Any], places: Places) -> Holding:
+    """Whose job a document says it is, and the snapshot of this bundle that it runs."""
+    mark = settings.get("bundlectl")
+    mark = mark if isinstance(mark, dict) else {}
+    texts = [value for value in (mark.get(name) for name in Ownership._fields) if isinstance(value, str)]
+    owner = Ownership(*texts) if len(texts) == len(Ownership._fields) else None
+    snapshot = mark.get("snapshot")
+    return Holding(owner, snapshot if isinstance(snapshot, str) else _snapshot_of(settings, places))
+
+
+def disowned(settings: Mapping[str, Any], places: Places) -> dict[str, Any]:
+    """The document without a word about whose job it is; everything else stays, the place of its code included."""
+    mark = settings.get("bundlectl")
+    document = {name: value for name, value in settings.items() if name not in ("bundlectl", "deployment")}
+    if isinstance(mark, dict) and "hidden" in mark:
+        document = shown(document, mark["hidden"])
+    given = mark.get("deployment") if isinstance(mark, dict) else _foreign(settings.get("deployment"), places)
+    if isinstance(mark, dict) and isinstance(mark.get("snapshot"), str):
+        # Which code it runs stays known, for whoever takes the job over.
+        document["bundlectl"] = {name: mark[name] for name in ("snapshot", "deployment") if name in mark}
+    return document if given is None else {**document, "deployment": given}
 
 
 class _Repoint:

@@ -41,7 +41,14 @@ class EngineCalls:
         call = Call("list jobs")
         answer, document = self._client.ask(call, "GET", f"{_OURS}/jobs", query={"lineage": lineage, "target": target})
         try:
-            return tuple([ObservedJob(str(job["job_id"]), job["own"], job["digest"]) for job in document["jobs"]])
+            return tuple(
+                [
+                    ObservedJob(
+                        str(job["job_id"]), job["own"], job["digest"], job.get("changed_by"), job.get("changed_at")
+                    )
+                    for job in document["jobs"]
+                ]
+            )
         except (KeyError, TypeError) as error:
             raise unusable(answer, call, self._client.place, missing="jobs with job_id, own and digest") from error
 

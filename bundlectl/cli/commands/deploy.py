@@ -8,11 +8,14 @@ import typer
 from bundlectl.cli.lock_options import DEFAULT, LockTimeoutOption, lock_seconds
 from bundlectl.cli.options import Common, StreamOption, StreamOutput, application, command
 from bundlectl.cli.results import show_plan_to_approve, shown_as_document
+from bundlectl.cli.selection_options import ChangedSinceOption, ExcludeOption, SelectOption
 from bundlectl.cli.wiring import Session, open_session
-from bundlectl.model.errors import Refused
+from bundlectl.model.errors import Refused, UsageError
 from bundlectl.model.plan import Plan
-from bundlectl.operations.deploy import DeployRequest, DeployResult
+from bundlectl.operations.carry_out import DeployResult
+from bundlectl.operations.deploy import DeployRequest
 from bundlectl.operations.deploy import deploy as carry_out
+from bundlectl.planning.selection import Selection
 from bundlectl.render.deploy_text import DeploymentLine, deploy_text, deployment_line
 from bundlectl.render.documents import deploy_document
 from bundlectl.render.plan_text import summary_text
@@ -35,6 +38,18 @@ def deploy(
     allow_branch: Annotated[
         bool, typer.Option("--allow-branch", help="Deploy from another branch than bundle.git.branch.")
     ] = False,
+    allow_conflict: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-conflict", metavar="ADDR.FIELD", help="Let the bundle win where the backend was changed too."
+        ),
+    ] = None,
+    fail_on_active_runs: Annotated[
+        bool, typer.Option("--fail-on-active-runs", help="Refuse while a job that changes is running.")
+    ] = False,
+    select: SelectOption = None,
+    exclude: ExcludeOption = None,
+    changed_since: ChangedSinceOption = None,
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the deployment.")
     ] = None,
@@ -43,6 +58,12 @@ def deploy(
 ) -> int:
     """Plan, ask, apply, verify. A failed job does not stop the others; a rerun does what is left."""
     seconds = lock_seconds(lock_timeout)
+    if plan_file is not None and (select or exclude or changed_since):
+        raise UsageError(
+            '"--plan" and a selection exclude each other',
+            code="BND620",
+            hint="a saved plan says which jobs it is about",
+        )
     session = open_session(common, output, plan_file=plan_file)
     request = DeployRequest(
         plan_file=session.plan_file,
@@ -50,17 +71,21 @@ def deploy(
         allow_destructive=allow_destructive,
         allow_rewind=allow_rewind,
         allow_branch=allow_branch,
+        allow_conflict=tuple(allow_conflict or ()),
+        selection=Selection.of(select or (), exclude or ()),
+        changed_since=changed_since,
+        fail_on_active_runs=fail_on_active_runs,
         reason=reason,
         lock_timeout_s=seconds,
     )
     with session.progress():
-        result = carry_out(session.context, request, lambda plan: _ask(session, plan))
+        result = carry_out(session.context, request, lambda plan: ask_to_apply(session, plan, "deploy"))
     code = 0 if result.is_complete else PARTLY
-    _show(session, result, code)
+    show_deployment(session, result, code)
     return code
 
 
-def _ask(session: Session, plan: Plan) -> str | None:
+def ask_to_apply(session: Session, plan: Plan, verb: str) -> str | None:
     """Shows the plan and asks for a yes. Raises Refused where nobody can be asked."""
     with session.paused():
         show_plan_to_approve(session, plan)
@@ -69,15 +94,15 @@ def _ask(session: Session, plan: Plan) -> str | None:
                 "no terminal to confirm on",
                 code="BND621",
                 detail="The plan is above. Nothing was changed.",
-                hint="have it reviewed, then: bundlectl deploy --auto-approve"
+                hint=f"have it reviewed, then: bundlectl {verb} --auto-approve"
                 + (" --allow-destructive" if any(change.destructive for change in plan.changes) else ""),
             )
         answer = session.console.ask(f"Apply this plan to target \"{plan.target}\"? Only 'yes' goes on: ")
     return "interactive" if answer.strip() == "yes" else None
 
 
-def _show(session: Session, result: DeployResult, exit_code: int) -> None:
-    """`deploy`: what was done, what was not, and the deployment's number and commit."""
+def show_deployment(session: Session, result: DeployResult, exit_code: int) -> None:
+    """`deploy` and `destroy`: what was done, what was not, and the deployment's number and commit."""
     document = deploy_document(result.manifest, result.outcomes)
     if shown_as_document(session, document, exit_code):
         return

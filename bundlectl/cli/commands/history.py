@@ -49,6 +49,7 @@ def _show_summary(session: Session, summary: Summary) -> None:
             deployment=summary.manifest,
             jobs=[job.document() for job in summary.jobs],
             places=summary.places,
+            debt=summary.debt,
         )
         session.console.document(document)
         return
@@ -64,6 +65,7 @@ def _show_summary(session: Session, summary: Summary) -> None:
         dirty=head.dirty if head is not None else False,
         jobs=[JobLine(job.key, job.id, job.schedule, job.last_run) for job in summary.jobs],
         places=summary.places,
+        debt=summary.debt,
     )
     session.console.result(text)
 

@@ -72,6 +72,8 @@ def _replace(connection: Any, request: Request, old: jobs.Job, settings: dict[st
         jobs.replace(connection, old.id, settings)
     except jobs.OwnerTaken as error:
         raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Job {error.job_id} carries this ownership id.") from error
+    if jobs.is_hidden(settings):
+        runs.drop_queued(connection, old.id, now)
     runs.set_timeout(connection, old.id, settings.get("timeout_seconds") or 0)
     runs.admit(connection, old.id, now)
 

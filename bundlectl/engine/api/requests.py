@@ -52,6 +52,8 @@ def run_now(request: Request) -> dict[str, Any]:
         job = jobs.get(connection, id)
         if job is None:
             raise missing("Job", id)
+        if jobs.is_hidden(job.settings):
+            raise ApiError(400, "INVALID_STATE", f"Job {id} is deleted and kept; bring it back to run it.")
         if wish.overriding and job.settings.get("parameters"):
             raise invalid(f"A job with job parameters takes no {', '.join(wish.overriding)}; use job_parameters.")
         try:

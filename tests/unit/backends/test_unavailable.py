@@ -32,6 +32,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "create": lambda: BACKEND.create(COMPOSED, 1),
     "update": lambda: BACKEND.update("1", COMPOSED, 1),
     "delete": lambda: BACKEND.delete("1", 1),
+    "holding": lambda: BACKEND.holding("1"),
+    "release": lambda: BACKEND.release("1", 1),
     "active_runs": lambda: BACKEND.active_runs(["1"]),
     "submit": lambda: BACKEND.submit("1", parameters={}, only=(), token="t"),
     "run": lambda: BACKEND.run("1"),

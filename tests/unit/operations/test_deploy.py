@@ -21,8 +21,9 @@ from bundlectl.model.errors import (
     Unsupported,
 )
 from bundlectl.model.plan_document import plan_document
+from bundlectl.operations.carry_out import DeployResult
 from bundlectl.operations.context import OperationContext
-from bundlectl.operations.deploy import DeployRequest, DeployResult, deploy
+from bundlectl.operations.deploy import DeployRequest, deploy
 from bundlectl.operations.plan import make_plan
 from bundlectl.state.plan_file import save
 from tests.builders import RepositoryBuilder

@@ -12,8 +12,9 @@ import pytest
 from bundlectl.model.errors import InputError, Refused, StalePlan
 from bundlectl.model.plan import Plan
 from bundlectl.model.plan_document import plan_document
+from bundlectl.operations.carry_out import DeployResult
 from bundlectl.operations.context import OperationContext
-from bundlectl.operations.deploy import DeployRequest, DeployResult, deploy
+from bundlectl.operations.deploy import DeployRequest, deploy
 from bundlectl.operations.plan import make_plan
 from bundlectl.operations.run import RunRequest, run
 from bundlectl.operations.runs import read_logs

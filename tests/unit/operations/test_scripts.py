@@ -7,8 +7,9 @@ import pytest
 
 from bundlectl.model.errors import BundlectlError, InputError, PartlyApplied, Refused, RunFailed
 from bundlectl.model.events import Event, TaskOutput
+from bundlectl.operations.carry_out import DeployResult
 from bundlectl.operations.context import OperationContext
-from bundlectl.operations.deploy import DeployRequest, DeployResult, deploy
+from bundlectl.operations.deploy import DeployRequest, deploy
 from bundlectl.operations.load import load_for_validation
 from bundlectl.operations.run import RunRequest, run
 from bundlectl.operations.scripts import find_script, run_script

@@ -8,7 +8,7 @@ import pytest
 from bundlectl.model.backend import Capabilities, Observed
 from bundlectl.model.deployment import ownership_id
 from bundlectl.model.location import path_short
-from bundlectl.model.plan import Action, CodeFile, PlanSource, Verdict, count
+from bundlectl.model.plan import Action, CodeFile, PlanSource, Verdict, count, kinds
 from bundlectl.planning.planner import build
 from tests.unit.planning.worlds import LINEAGE, NEW_CODE, OLD_CODE, World, deployed, job, spec
 
@@ -304,7 +304,7 @@ def test_a_tombstoned_job_that_is_wanted_again_is_brought_back() -> None:
     entry = world.deployment.jobs["a"]._replace(tombstone={"since": "x", "until": "y"})
     world.deployment = replace(world.deployment, jobs={"a": entry})
     plan = world.plan([A], snapshot=OLD_CODE)
-    assert plan.changes[0].reason == "brought back: the bundle has it again"
+    assert plan.changes[0].reason == "brought back with its id and runs: the bundle has it again"
     assert world.plan([], snapshot=OLD_CODE).is_empty
 
 
@@ -318,3 +318,24 @@ def test_a_replaced_job_pulls_what_needs_its_id() -> None:
     assert plan.changes[0].forces_replace == ("git_source.git_provider",)
     assert plan.changes[1].depends_on == ("resources.jobs.inner",)
     assert plan.changes[1].reason == "it needs the new id of jobs.inner"
+
+
+def test_active_runs_stop_a_deploy_that_was_asked_to_stop_at_them() -> None:
+    world = deployed(spec("a", job("t")))
+    specs = [spec("a", job("t", n=1))]
+    assert world.deployment is not None
+    busy = {world.deployment.jobs["a"].id: 2}
+    assert not world.plan(specs, active_runs=busy).guards
+    [guard] = world.plan(specs, active_runs=busy, fail_on_active_runs=True).guards
+    assert (guard.guard, guard.override, guard.addresses) == ("active_runs", None, ("resources.jobs.a",))
+    assert not world.plan(specs, active_runs=dict.fromkeys(busy, 0), fail_on_active_runs=True).guards
+
+
+def test_kinds_of_what_is_in_a_plan() -> None:
+    world = deployed(spec("a", job("t")), spec("b", job("t")), spec("old", job("t")))
+    assert kinds(world.plan([spec(key, job("t")) for key in ("a", "b", "old")], snapshot=OLD_CODE)) == frozenset()
+    assert kinds(world.plan([spec(key, job("t")) for key in ("a", "b", "old")])) == {"update", "changes", "code"}
+    world.edit("a", n=5)
+    specs = [spec("a", job("t", n=2)), spec("new", job("t"), renamed_from="old"), spec("c", job("t"))]
+    found = kinds(world.plan(specs, snapshot=OLD_CODE))
+    assert found == {"create", "update", "delete", "rename", "destructive", "drift", "conflict", "changes"}

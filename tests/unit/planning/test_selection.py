@@ -1,5 +1,7 @@
 """--select and --exclude: forms of an address, patterns, and a name that no job has."""
 
+from typing import Any
+
 import pytest
 
 from bundlectl.model.errors import NotFound
@@ -47,3 +49,26 @@ def test_everything_needs_no_job() -> None:
     with pytest.raises(NotFound) as missing:
         Selection.of(["a"], ()).check([])
     assert missing.value.hint == "neither side has a job"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, EVERYTHING),
+        (5, EVERYTHING),
+        ([], EVERYTHING),
+        ({}, EVERYTHING),
+        ({"select": ["a"], "exclude": ["b"], "changed_since": None, "only": None}, Selection(("a",), ("b",))),
+        ({"select": ["a", 5], "exclude": "b", "only": ["c"]}, Selection(("a",), (), ("c",))),
+        ({"select": None, "only": 5}, Selection((), (), ())),
+    ],
+)
+def test_of_a_saved_plan(value: Any, expected: Selection) -> None:
+    assert Selection.of_document(value) == expected
+
+
+def test_only_what_a_comparison_found() -> None:
+    found = Selection((), ("b*",), ("a", "b1"))
+    assert [key for key in ("a", "b1", "c") if found.has(key)] == ["a"]
+    assert found.has("new", "a") and not found.has("new")
+    assert not found.is_everything and not Selection((), (), ()).is_everything and EVERYTHING.is_everything

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from bundlectl.model.location import SourceSpan, path_text
+from bundlectl.model.location import FieldPath, Keyed, SourceSpan, path_text
 from bundlectl.model.plan import ABSENT
+from bundlectl.planning.diff import at, keyed, plain
 from bundlectl.planning.field_table import TABLE, FieldTable
+from bundlectl.planning.snoozes import JobSnoozes, Snooze, value_digest
 from bundlectl.planning.verdicts import Comparison, Sides, compare
 
 _CRON = {"quartz_cron_expression": "0 0 * * * ?", "timezone_id": "UTC"}
@@ -120,3 +122,85 @@ def test_every_row_has_a_reason_of_the_plan_format() -> None:
     reasons = set(known.split())
     assert {row.reason for row in TABLE} <= reasons
     assert all(row.why and row.path for row in TABLE)
+
+
+SNOOZED = "2026-12-24T00:00:00Z"
+
+
+def _snoozes(path: FieldPath, observed: Any) -> JobSnoozes:
+    snooze = Snooze("j", path, SNOOZED, "why", "ann", "2026-11-20T00:00:00Z", value_digest("lineage", observed))
+    return JobSnoozes([snooze], "lineage")
+
+
+TASK = ("tasks", Keyed("task_key", "t"))
+
+
+@pytest.mark.parametrize(
+    ("path", "desired", "recorded", "observed", "verdict", "kept"),
+    [
+        # left as it is: the document that a deploy would send has the value of the backend
+        (("n",), {"n": 1}, {"n": 1}, {"n": 5}, ("drift", "snoozed"), {"n": 5}),
+        (("n",), {"n": 1}, {"n": 1}, {}, ("drift", "snoozed"), {}),
+        (("n",), {}, {}, {"n": 5}, ("drift", "snoozed"), {"n": 5}),
+        (
+            ("a", "b"),
+            {"a": {"b": 1, "c": 1}},
+            {"a": {"b": 1, "c": 1}},
+            {"a": {"c": 1}},
+            ("drift", "snoozed"),
+            {"a": {"c": 1}},
+        ),
+        (
+            (*TASK, "n"),
+            {"tasks": [{"task_key": "s"}, {"task_key": "t", "n": 1}]},
+            {"tasks": [{"task_key": "s"}, {"task_key": "t", "n": 1}]},
+            {"tasks": [{"task_key": "t", "n": 2}, {"task_key": "s"}]},
+            ("drift", "snoozed"),
+            {"tasks": [{"task_key": "s"}, {"task_key": "t", "n": 2}]},
+        ),
+        (
+            TASK,
+            {"tasks": [{"task_key": "s"}]},
+            {"tasks": [{"task_key": "s"}]},
+            {"tasks": [{"task_key": "s"}, {"task_key": "t"}]},
+            ("drift", "snoozed"),
+            {"tasks": [{"task_key": "s"}, {"task_key": "t"}]},
+        ),
+        (
+            TASK,
+            {"tasks": [{"task_key": "s"}, {"task_key": "t"}]},
+            {"tasks": [{"task_key": "s"}, {"task_key": "t"}]},
+            {"tasks": [{"task_key": "s"}]},
+            ("drift", "snoozed"),
+            {"tasks": [{"task_key": "s"}]},
+        ),
+        # what the bundle changes too, and a value that was not snoozed, are not left
+        (("n",), {"n": 2}, {"n": 1}, {"n": 5}, ("conflict", None), {"n": 2}),
+        (("n",), {"n": 5}, {"n": 1}, {"n": 5}, ("both", "remote_already_set"), {"n": 5}),
+        (("m",), {"n": 1}, {"n": 1}, {"n": 5}, ("drift", None), {"n": 1}),
+    ],
+)
+def test_snoozed_drift(
+    path: FieldPath, desired: Any, recorded: Any, observed: Any, verdict: tuple[str, str | None], kept: Any
+) -> None:
+    value = at(keyed(observed, FieldTable("local")), path)
+    comparison = compare(
+        Sides(desired, recorded, observed),
+        FieldTable("local"),
+        operator_pause=False,
+        spans={},
+        snoozes=_snoozes(path, plain(value)),
+    )
+    [field] = comparison.fields
+    assert (field.verdict.value, field.reason) == verdict
+    assert field.snoozed_until == (SNOOZED if field.reason == "snoozed" else None)
+    assert comparison.desired == kept
+    assert comparison.written == (field.reason != "snoozed")
+
+
+def test_a_snooze_is_for_one_value_only() -> None:
+    sides = Sides({"n": 1}, {"n": 1}, {"n": 7})
+    table = FieldTable("local")
+    for observed, reason in ((7, "snoozed"), (5, None), (True, None), ("7", None), (ABSENT, None)):
+        found = compare(sides, table, operator_pause=False, spans={}, snoozes=_snoozes(("n",), observed))
+        assert found.fields[0].reason == reason, observed

@@ -69,7 +69,7 @@ class World:
         return Observed(read=True, jobs=jobs, documents=documents)
 
     def answer(self, id: str) -> Document:
-        document = self.held[id][1]
+        document = {name: value for name, value in self.held[id][1].items() if name != "hidden"}
         if not self.fills_in:
             return document
         task_defaults = {"run_if": "ALL_SUCCESS", "timeout_seconds": 0, "email_notifications": {}}
@@ -135,6 +135,12 @@ class World:
         serial = before.serial + 1 if before is not None else 1
         for change in plan.changes:
             key = key_of(change.address)
+            if change.until is not None:
+                own, document = self.held[jobs[key].id]
+                self.held[jobs[key].id] = (own, {**document, "hidden": True})
+                kept = {"since": plan.created, "until": change.until}
+                jobs[key] = jobs[key]._replace(sent=self.sent_digest(jobs[key].id), tombstone=kept)
+                continue
             if change.action in (Action.DELETE, Action.FORGET):
                 self.held.pop(jobs[key].id, None)
                 jobs.pop(key)
@@ -163,7 +169,8 @@ class World:
             config_digest=plan.config_digest,
         )
         empty = Deployment(lineage=LINEAGE, serial=0, fence=0, bundle="sales", target="prod")
-        self.deployment = replace(before or empty, serial=serial, jobs=jobs, deployed=deployed)
+        debt = tuple(map(key_of, plan.left_out))
+        self.deployment = replace(before or empty, serial=serial, jobs=jobs, deployed=deployed, debt=debt)
 
     def _new_id(self) -> str:
         self.last_id += 1

@@ -20,6 +20,8 @@ class Outcome(NamedTuple):
     error: str | None = None
     elapsed_ms: int = 0
     not_converged: tuple[str, ...] = ()
+    until: str | None = None
+    restored: bool = False
 
 
 LINE = DeploymentLine(42, "sales", "prod", "c1cfe67" + "0" * 33, 12, verified=2, read_back=2)

@@ -26,6 +26,8 @@ class Outcome(NamedTuple):
     error: str | None = None
     elapsed_ms: int = 0
     not_converged: tuple[str, ...] = ()
+    until: str | None = None
+    restored: bool = False
 
 
 RUN = Run(

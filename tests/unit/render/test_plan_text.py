@@ -77,7 +77,14 @@ CHANGES = (
         desired={"git_source": {"git_provider": "gitLab"}},
         span=_at("resources/stream.yml", 3),
     ),
-    _change("old", Action.DELETE, id="5", destructive=True, reason="no longer in the bundle"),
+    _change(
+        "old",
+        Action.DELETE,
+        id="5",
+        destructive=True,
+        reason="no longer in the bundle",
+        until="2026-12-23T10:00:00Z",
+    ),
 )
 PLAN = Plan(
     tool_version="0.1.0",
@@ -140,7 +147,7 @@ Drift since deployment 41
       kept: pause belongs to the operator
 
 Changes
-  - jobs.old  no longer in the bundle
+  - jobs.old  no longer in the bundle; tombstone until 2026-12-23
 -/+ jobs.stream  must be replaced                                     resources/stream.yml:3
       ~ git_source.git_provider          "gitHub" -> "gitLab"         # forces replacement
   ~ jobs.etl                                                          databricks.yml:14
