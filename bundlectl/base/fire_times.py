@@ -61,7 +61,9 @@ def _walls(fields: Quartz, after: datetime) -> Iterator[datetime]:
 def _days(fields: Quartz, start: datetime) -> Iterator[datetime]:
     """Days that fit, from the day of `start` on, as midnights."""
     months = sorted(fields.months)
-    for year in sorted(year for year in fields.years if year >= start.year):
+    for year in sorted(fields.years):
+        if year < start.year:
+            continue
         for month in months:
             if (year, month) < (start.year, start.month):
                 continue

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Bulk building makes many objects and no garbage: the collector would only look at them again and again."""
+    """Bulk building makes many objects and no garbage: the collector would only look at them again and again.
+
+    What was built is set aside for good: the first collection afterwards would walk through all of it.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
             gc.enable()

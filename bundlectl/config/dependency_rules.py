@@ -43,8 +43,9 @@ def dependencies_exist(job: JobView) -> Iterator[Diagnostic]:
 
 def outcomes(job: JobView) -> Iterator[Diagnostic]:
     """`outcome` is "true" or "false", and its task is a condition task."""
-    conditions = {task.key: member(task.node, "condition_task") is not None for task in job.outer}
-    for edge in job.edges:
+    edges = [edge for edge in job.edges if "outcome" in edge.entry.value]
+    conditions = {task.key: member(task.node, "condition_task") is not None for task in job.outer} if edges else {}
+    for edge in edges:
         node = member(edge.entry, "outcome")
         text = resolved_text(node)
         if node is None or text is None:

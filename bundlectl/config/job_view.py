@@ -48,6 +48,8 @@ class JobView:
         self.path: FieldPath = ("resources", "jobs", key)
         self.tasks = tuple(_tasks(node, self.path))
         self.outer = tuple(task for task in self.tasks if not task.inner)
+        # Every field that some task has, so that a rule about a rare one need not look at each task.
+        self.fields: frozenset[str] = frozenset().union(*(task.node.value for task in self.tasks))
         self.edges = tuple(_edges(self.outer))  # of the outer tasks, in order
 
 

@@ -71,7 +71,7 @@ def keys_differ_by_more_than_case(job: JobView) -> Findings:
 def compute_keys_exist(job: JobView) -> Findings:
     """job_cluster_key, environment_key and environment_variables_key name something that the job defines."""
     for field, (list_name, what) in _DEFINED_IN.items():
-        known = _defined(job, list_name, field)
+        known = _defined(job, list_name, field) if field in job.fields else None
         if known is None:
             continue
         for task in job.tasks:
@@ -87,6 +87,8 @@ def compute_keys_exist(job: JobView) -> Findings:
 
 def one_cluster(job: JobView) -> Findings:
     """At most one of existing_cluster_id, new_cluster and job_cluster_key."""
+    if len(job.fields.intersection(_CLUSTER_FIELDS)) < 2:
+        return
     for task in job.tasks:
         found = [name for name in _CLUSTER_FIELDS if member(task.node, name) is not None]
         if len(found) > 1:
@@ -110,6 +112,8 @@ def compute_is_given(job: JobView) -> Findings:
 
 def loops(job: JobView) -> Findings:
     """What a for_each_task and its inner task may not have."""
+    if "for_each_task" not in job.fields:
+        return
     for task in job.tasks:
         path = task.path
         if task.inner and member(task.node, "for_each_task") is not None:
@@ -130,6 +134,8 @@ def loops(job: JobView) -> Findings:
 
 def shell_commands(job: JobView) -> Findings:
     """A text command holds no {{...}}: a pasted value would be shell code. The folder stays in the snapshot."""
+    if "shell_task" not in job.fields:
+        return
     for task in job.tasks:
         shell = member(task.node, "shell_task")
         path = (*task.path, "shell_task")
@@ -163,7 +169,7 @@ def single_node_clusters(job: JobView) -> Findings:
         cluster = member(element, "new_cluster")
         if cluster is not None:
             clusters.append((cluster, (*job.path, "job_clusters", index, "new_cluster")))
-    for task in job.tasks:
+    for task in job.tasks if "new_cluster" in job.fields else ():
         cluster = member(task.node, "new_cluster")
         if cluster is not None:
             clusters.append((cluster, (*task.path, "new_cluster")))

@@ -3,6 +3,7 @@
 Listed in config.rules.RULES; each rule takes one JobView and yields its findings.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -58,6 +59,7 @@ _JAVA_NAMES: Mapping[str, str] = {
     "PST": "America/Los_Angeles",
 }
 _ETC_OFFSET = r"Etc/GMT[+-][0-9]{1,2}"
+_NEVER, _EVERY_SECOND, _FIRES = "never", "every second", "fires"
 _BEFORE_ALL = datetime(1969, 12, 31, tzinfo=UTC)  # no expression names an earlier year
 
 
@@ -67,16 +69,26 @@ def cron_holds(job: JobView) -> Iterator[Diagnostic]:
         text = resolved_text(node)
         if text is None:
             continue
-        try:
-            fields = quartz.parse(text)
-        except quartz.QuartzError as error:
-            yield _cron_fault(text, error, node, path)
-            continue
-        if next_fire(fields, _BEFORE_ALL, UTC) is None:
+        said = _judged(text)
+        if isinstance(said, quartz.QuartzError):
+            yield _cron_fault(text, said, node, path)
+        elif said == _NEVER:
             yield finding("BND266", WARNING, "this schedule never fires", path, node.span)
-        elif fields.fires_every_second:
+        elif said == _EVERY_SECOND:
             hint = 'to fire once a minute, write 0 as the first field: "0 * * * * ?"'
             yield finding("BND266", WARNING, "this schedule fires every second", path, node.span, hint=hint)
+
+
+@functools.lru_cache(maxsize=1024)
+def _judged(text: str) -> str | quartz.QuartzError:
+    """What is to be said of a cron expression; many jobs share one."""
+    try:
+        fields = quartz.parse(text)
+    except quartz.QuartzError as error:
+        return error
+    if next_fire(fields, _BEFORE_ALL, UTC) is None:
+        return _NEVER
+    return _EVERY_SECOND if fields.fires_every_second else _FIRES
 
 
 def _cron_fault(text: str, error: quartz.QuartzError, node: Node, path: FieldPath) -> Diagnostic:
