@@ -1,15 +1,17 @@
 """Runs a child process to its end: fixed argument vector, given environment, output captured or passed on, group kill.
 
-Called by git.command, by the engine's environment builder, and by operations that run code the invoker allowed. Tasks
-are started by engine.worker, not here.
+Called by git.command, by the engine's environment builder, by operations that run code the invoker allowed, and by
+cli.wiring for the user's pager. Tasks are started by engine.worker, not here.
 """
 
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 _GRACE_S = 10.0
@@ -97,6 +99,22 @@ def run_attached(
             child.wait()
             raise
         raise
+
+
+def run_reader(command: str, text: str, environment: Mapping[str, str]) -> bool:
+    """Gives a text to a program that shows it on this process's terminal, and waits until its reader is done.
+
+    `command` is split as a shell would. False when it cannot be started: nothing was shown. An interrupt is its own.
+    """
+    try:
+        child = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, env=dict(environment))
+    except (OSError, ValueError, IndexError):
+        return False
+    waiting = text.encode("utf-8", "backslashreplace")
+    while child.returncode is None:
+        with suppress(BrokenPipeError, KeyboardInterrupt):
+            child.communicate(waiting)
+    return True
 
 
 def run_shown(

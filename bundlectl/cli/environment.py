@@ -6,7 +6,7 @@ command load nothing more.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +30,8 @@ class ConsoleOptions(Protocol):
     def no_input(self) -> bool: ...
 
 
-def open_console(options: ConsoleOptions) -> Console:
-    """The console that the options ask for."""
+def open_console(options: ConsoleOptions, page: Callable[[str], bool] | None = None) -> Console:
+    """The console that the options ask for. `page`: shows a text in the user's pager."""
     environment = os.environ
     return Console(
         sys.stdout,
@@ -41,6 +41,7 @@ def open_console(options: ConsoleOptions) -> Console:
         interactive=False if options.no_input or flag(environment, "BUNDLECTL_NO_INPUT") else None,
         in_ci=detect(environment) is not None,
         environment=environment,
+        page=page,
     )
 
 

@@ -53,7 +53,10 @@ class Common(NamedTuple):
         Path | None,
         typer.Option("--bundle-root", metavar="DIR", help="Folder of the bundle file; else searched upwards."),
     ] = None
-    quiet: Annotated[int, typer.Option("--quiet", "-q", count=True, help="Less output; twice: nothing on success.")] = 0
+    quiet: Annotated[
+        int,
+        typer.Option("--quiet", "-q", count=True, show_default=False, help="Less output; twice: nothing on success."),
+    ] = 0
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False
     color: Annotated[Colour, typer.Option("--color", help="When to colour.")] = Colour.AUTO
     no_color: Annotated[bool, typer.Option("--no-color", help="Same as --color never.")] = False

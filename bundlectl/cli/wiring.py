@@ -6,6 +6,7 @@ Called by the commands. The only reader of the environment. What is built here l
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from bundlectl.backends.base import BackendRequest, Handler
 from bundlectl.backends.registry import open_backend
 from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import this_process
+from bundlectl.base.process import run_reader
 from bundlectl.cli.environment import folder, open_console, user_folder
 from bundlectl.cli.options import Common
 from bundlectl.cli.permission import find_allowance, python_limits
@@ -108,7 +110,7 @@ class Session:
     """One command's console, context and engine."""
 
     def __init__(self, common: Common, output: str, plan_file: Path | None) -> None:
-        self.console = open_console(common)
+        self.console = open_console(common, _pager(os.environ))
         self.output = output
         self.clock = SystemClock()
         self.lines = JsonLines(self.console, self.clock, __version__) if output == "jsonl" else None
@@ -152,6 +154,12 @@ class Session:
 def open_session(common: Common, output: object, *, plan_file: Path | None = None) -> Session:
     """Everything that a command on a bundle needs. Raises UsageError for options that do not hold."""
     return Session(common, str(output), plan_file)
+
+
+def _pager(environment: Mapping[str, str]) -> Callable[[str], bool] | None:
+    """Shows a text in the pager that the user chose; less as git calls it, so that what fits is not held back."""
+    command = environment.get("BUNDLECTL_PAGER") or environment.get("PAGER")
+    return partial(run_reader, command, environment={"LESS": "FRX", **environment}) if command else None
 
 
 def _context(common: Common, source: Source, clock: Clock, engines: Engines, emit: EventSink) -> OperationContext:

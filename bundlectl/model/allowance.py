@@ -19,6 +19,11 @@ class Allowance(NamedTuple):
     untrusted: bool = False  # the source is to be treated as hostile: nothing may run, nothing is asked
     restricted: bool = False  # the environment forbids it: DATABRICKS_BUNDLE_RESTRICTED_CODE_EXECUTION
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that may run, as a manifest records them."""
+        return [kind for kind in KINDS if getattr(self, kind)]
+
 
 NOTHING = Allowance()
 

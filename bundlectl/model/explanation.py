@@ -69,4 +69,6 @@ class Explanation:
     chain: tuple[Link, ...] = ()  # newest first
     recorded: Any = ABSENT  # ABSENT: not recorded
     deployment: int | None = None  # serial of the deployment that recorded it
+    observed: Any = ABSENT  # on the backend
+    was_observed: bool = False  # False: the backend was not asked, or does not have the job
     rule: Rule | None = None  # None: not compared by itself

@@ -166,6 +166,7 @@ class Plan:
     code: tuple[CodeFile, ...] = ()
     artifacts: tuple[Mapping[str, Any], ...] = ()
     variables: tuple[Mapping[str, Any], ...] = ()  # invoker's: name, origin, digest
+    hooks: tuple[str, ...] = ()  # code of the bundle around a deploy, run when the invoker of the deploy allows it
     guards: tuple[Guard, ...] = ()
     drift: tuple["DriftedJob", ...] = ()
     unchanged: int = 0

@@ -89,6 +89,7 @@ def deployment_manifest(
             "by": context.actor.name,
             "how": {"interactive": "prompt", "auto": "flag", "plan-file": "flag"}[facts.reviewed.how],
             "overrides": [dict(item) for item in facts.overrides],
+            "allowed": context.allowed.kinds,
             "policies": [],
             "policy_source": None,
         },

@@ -1,6 +1,7 @@
 """Where the value of a field comes from: the chain behind it, what was deployed last, and how the two are compared.
 
-Loads the bundle as `validate` does, then once more while every step is watched. Needs no backend.
+Loads the bundle as `validate` does, then once more while every step is watched. A backend that can be asked is asked
+for the job as it is there; none is needed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from bundlectl.config.trace import Trace, trace
 from bundlectl.config.tree_view import join
 from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.model.diagnostic import Diagnostics
-from bundlectl.model.errors import StateError
+from bundlectl.model.errors import BundlectlError, StateError
 from bundlectl.model.explanation import Explanation, Link, Rule
 from bundlectl.model.job import NATURAL_KEYS
 from bundlectl.model.location import FieldPath, Keyed, SourceSpan
@@ -68,15 +69,17 @@ def explain(context: OperationContext, name: str, *, variable_file: Path | None 
     chain = Origins(watched, _invoker(context, watched, variable_file)).chain(field.path)
     node = lookup(watched.node, field.path)
     value = plain(node) if node is not None else ABSENT
-    recorded, deployment = _recorded(context, loading, field.path)
+    known = _known(context, loading, field.path)
     explanation = Explanation(
         path=field.path,
         target=watched.facts.target if bundle is not None or watched.facts.target_node is not None else None,
         value=value,
         sensitive=any(_is_secret(at, shown) for at, shown in _shown(field.path, value, chain)),
         chain=chain,
-        recorded=recorded,
-        deployment=deployment,
+        recorded=known.recorded,
+        deployment=known.deployment,
+        observed=known.observed,
+        was_observed=known.was_observed,
         rule=_rule(field, loading),
     )
     return Explained(explanation, loading, findings)
@@ -155,25 +158,41 @@ def _target_from(context: OperationContext, watched: Trace) -> str:
 # What was deployed ---------------------------------------------------------------------------------------------------
 
 
-def _recorded(context: OperationContext, loading: Loading, path: FieldPath) -> tuple[Any, int | None]:
-    """The value that the last deployment wrote, and the serial of that deployment."""
+class _Known(NamedTuple):
+    """What was deployed: the value that was written, by which deployment, and the one that is on the backend."""
+
+    recorded: Any = ABSENT
+    deployment: int | None = None
+    observed: Any = ABSENT
+    was_observed: bool = False
+
+
+def _known(context: OperationContext, loading: Loading, path: FieldPath) -> _Known:
+    """A state or a backend that cannot be read is what `history` and `plan` speak of."""
     key, bundle = job_of(path), loading.loaded.bundle
     if key is None or bundle is None or loading.repository is None:
-        return ABSENT, None
+        return _Known()
     try:
         store = context.open_store(loading.repository, bundle)
         recorded = store.read()
         deployment = recorded.deployment
         if deployment is None or deployment.deployed is None:
-            return ABSENT, None
+            return _Known()
         old = bundle.jobs[key].renamed_from if key in bundle.jobs else None
-        names = [name for name in (key, old) if name is not None and name in deployment.jobs]
-        if not names:
-            return ABSENT, deployment.serial
-        document = store.documents(recorded.version, names[:1]).get(names[0], {})
+        name = next((name for name in (key, old) if name is not None and name in deployment.jobs), None)
+        if name is None:
+            return _Known(deployment=deployment.serial)
+        document = store.documents(recorded.version, [name]).get(name, {})
     except StateError:
-        return ABSENT, None  # an unreadable state is what `history` and `plan` speak of
-    return _at(document, path[3:]), deployment.serial
+        return _Known()
+    known = _Known(_at(document, path[3:]), deployment.serial)
+    if context.allowed.untrusted:
+        return known
+    try:
+        there = context.open_backend(bundle).read([deployment.jobs[name].id])[deployment.jobs[name].id]
+    except BundlectlError:
+        return known
+    return known if there is None else known._replace(observed=_at(there, path[3:]), was_observed=True)
 
 
 def _at(value: Any, path: FieldPath) -> Any:

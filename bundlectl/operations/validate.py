@@ -1,9 +1,10 @@
-"""validate beyond one target: every target of a bundle, each resolved; and where the parts of a document are written.
+"""validate beyond one target: every target of a bundle, each resolved; where parts are written; when to check again.
 
 Called by the command validate. Loads through the cache, runs nothing of the repository, asks no backend.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,10 +13,14 @@ from bundlectl.config.locations import locations_document
 from bundlectl.config.reading import members, merge_files
 from bundlectl.config.trace import trace
 from bundlectl.config.tree_view import TreeView
+from bundlectl.git.repository import discover
+from bundlectl.git.trees import FolderTree, open_tree
 from bundlectl.model.diagnostic import Diagnostic, Diagnostics
+from bundlectl.model.errors import RepositoryError
 from bundlectl.operations.context import OperationContext
-from bundlectl.operations.load import Loading, load_for_validation, same_request
+from bundlectl.operations.load import NOT_A_REPOSITORY, Loading, load_for_validation, same_request
 
+_LOOK_EVERY_S = 0.5
 _OTHER_TARGET = "BND246"  # about a target that is not chosen: of no use where each is
 _TARGETS = ("targets", "environments")
 
@@ -62,6 +67,33 @@ def validate_all(context: OperationContext, *, strict: bool) -> AllTargets:
                 held.setdefault(diagnostic, []).append(name)
     findings = [Finding(item, tuple(have) if len(have) < len(loadings) else ()) for item, have in held.items()]
     return AllTargets(loadings, tuple(findings))
+
+
+def changes(context: OperationContext) -> Iterator[None]:
+    """Now, and again whenever a file of the working tree has changed. Ends when the caller is interrupted."""
+    before: object = None
+    while True:
+        now = _on_disk(context)
+        if now != before:
+            before = now
+            yield
+        context.clock.sleep(_LOOK_EVERY_S)
+
+
+def _on_disk(context: OperationContext) -> object:
+    """Differs whenever a file does: the commit and the tree id, outside git times and sizes."""
+    try:
+        revision = open_tree(discover(context.start, context.environment), ref=None, worktree=True).revision
+        return revision.commit, revision.tree
+    except RepositoryError as error:
+        if error.code != NOT_A_REPOSITORY:
+            return error.summary
+    found = []
+    for path in FolderTree(context.start).list():
+        with suppress(OSError):  # it went away meanwhile
+            state = (context.start / path).stat()
+            found.append((path, state.st_mtime_ns, state.st_size))
+    return found
 
 
 def _target_names(context: OperationContext, loading: Loading) -> tuple[str, ...]:

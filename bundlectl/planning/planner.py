@@ -184,6 +184,7 @@ def _plan(inputs: PlanInputs, context: Context, parts: Narrowed) -> Plan:
         code=inputs.code if moved else (),
         artifacts=inputs.artifacts,
         variables=inputs.variables,
+        hooks=tuple(inputs.bundle.hooks),
         guards=check(_facts(inputs, context, source, changes)),
         drift=parts.drift,
         unchanged=parts.unchanged,

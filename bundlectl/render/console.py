@@ -4,7 +4,7 @@ Made by cli.wiring, passed to whatever writes. Knows terminals, colour, quiet an
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from bundlectl.render.documents import dumps
@@ -27,7 +27,10 @@ def use_color(choice: str, environment: Mapping[str, str], is_terminal: bool) ->
 
 
 class Console:
-    """Two streams and how they are written. `quiet`: 1 leaves summaries, 2 nothing on success."""
+    """Two streams and how they are written. `quiet`: 1 leaves summaries, 2 nothing on success.
+
+    `page` shows a text in the user's pager, or says that it cannot.
+    """
 
     def __init__(
         self,
@@ -40,8 +43,10 @@ class Console:
         in_ci: bool = False,
         environment: Mapping[str, str] | None = None,
         stdin: TextIO | None = None,
+        page: Callable[[str], bool] | None = None,
     ) -> None:
         self._stdout = stdout
+        self._page = page
         self._stdin = sys.stdin if stdin is None else stdin
         self.stderr = stderr  # render.progress draws its live table on it
         self.quiet = quiet
@@ -55,12 +60,19 @@ class Console:
         for stream in (stdout, stderr):
             _never_fail_on_a_character(stream)
 
-    def result(self, text: str, *, summary: str | None = None) -> None:
-        """The result as text. With -q the summary alone (the whole text if there is none), with -qq nothing."""
+    def result(self, text: str, *, summary: str | None = None, paged: bool = False) -> None:
+        """The result as text. With -q the summary alone (the whole text if there is none), with -qq nothing.
+
+        `paged`: somebody at a terminal reads it through the pager that they chose, if they chose one.
+        """
         if self.quiet >= 2:
             return
-        shown = summary if self.quiet == 1 and summary is not None else text
-        self._write_out(self._safe(shown))
+        shown = self._safe(summary if self.quiet == 1 and summary is not None else text)
+        if paged and self._page is not None and self.stdout_is_terminal and self.may_prompt:
+            self._stdout.flush()
+            if self._page(_ended(shown)):
+                return
+        self._write_out(shown)
 
     @property
     def may_prompt(self) -> bool:

@@ -57,6 +57,9 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     if explanation.deployment is not None:
         recorded = _NOT_SET if explanation.recorded is ABSENT else _value(explanation.recorded, explanation.sensitive)
         found.append((f"recorded (deployment {explanation.deployment})", recorded))
+    if explanation.was_observed:
+        observed = _NOT_SET if explanation.observed is ABSENT else _value(explanation.observed, explanation.sensitive)
+        found.append(("observed", observed))
     if explanation.rule is not None:
         found.append(("rule", visible(explanation.rule.text)))
     return found
@@ -98,6 +101,8 @@ def explain_document(explanation: Explanation, diagnostics: Iterable[Diagnostic]
         members["deployment"] = explanation.deployment
         if explanation.recorded is not ABSENT:
             members["recorded"] = _SECRET if hidden else explanation.recorded
+    if explanation.was_observed and explanation.observed is not ABSENT:
+        members["observed"] = _SECRET if hidden else explanation.observed
     return result_document("explain", diagnostics, **members)
 
 

@@ -36,6 +36,9 @@ def plan_text(plan: Plan, *, style: Style = plain, show: str = "changed", verbos
         parts.append(list(_code(plan, style)))
     if plan.artifacts:
         parts.append([style("bold", "Artifacts"), *_artifacts(plan)])
+    if plan.hooks:
+        named = ", ".join(map(visible, plan.hooks))
+        parts.append([f"{style('bold', 'Hooks')}  {named}: code of the bundle that a deploy with --allow scripts runs"])
     guards = list(_guards(plan, style))
     if guards:
         parts.append([style("bold", "Guards"), *guards])

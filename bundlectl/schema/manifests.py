@@ -83,10 +83,6 @@ def deployment_body() -> Schema:
         },
         {"error": nullable(text()), "not_converged": array(text())},
     )
-    approval = record(
-        {"by": text(), "how": text("prompt, flag, ..."), "overrides": array(_override())},
-        {"policies": array(_policy_line()), "policy_source": nullable(text())},
-    )
     return record(
         {
             "format": constant("bundlectl.deployment/v1"),
@@ -104,7 +100,7 @@ def deployment_body() -> Schema:
             "variables": variables(),
             "jobs": array(job),
             "plan": nullable(_plan_reference()),
-            "approval": nullable(approval),
+            "approval": nullable(_approval()),
             "promotion": nullable(mapping(anything())),
             "rollback": nullable(mapping(anything())),
             "hold": nullable(mapping(anything())),
@@ -118,6 +114,17 @@ def deployment_body() -> Schema:
             "recovered_from": nullable(text("Deployment whose apply was ended")),
             "unknown": unknown(),
         }
+    )
+
+
+def _approval() -> Schema:
+    return record(
+        {"by": text(), "how": text("prompt, flag, ..."), "overrides": array(_override())},
+        {
+            "allowed": array(choice("build", "python", "scripts"), "Kinds of code of the bundle that might run"),
+            "policies": array(_policy_line()),
+            "policy_source": nullable(text()),
+        },
     )
 
 

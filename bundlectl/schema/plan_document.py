@@ -205,6 +205,7 @@ def plan() -> Schema:
     }
     optional = {
         "variables": variables(),
+        "hooks": array(text(), "Hooks of the bundle that run around the deploy, when its invoker allows scripts"),
         "drift": array(drifted, "Jobs that were changed outside"),
         "unchanged": array(address(), "Jobs without a change, when asked for"),
         "left_out": array(address(), "Jobs whose changes the selection leaves out"),

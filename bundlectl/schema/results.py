@@ -201,6 +201,7 @@ def explain() -> Schema:
         {
             "value": anything("Left out when the field is not set"),
             "recorded": anything("What the last deployment wrote; left out when it did not set the field"),
+            "observed": anything("What is on the backend; left out when it was not asked or does not set the field"),
             "deployment": integer("Which deployment that was"),
         },
         more=True,

@@ -25,7 +25,9 @@ def init(
     """Create a bundle from a template. Nothing is fetched, no code of the template is run, no file is overwritten."""
     console = open_console(common)
     if show_list:
-        console.result("\n".join(f"{known:<12}{title}" for known, title in templates().items()))
+        known = templates()
+        width = max(map(len, known)) + 2
+        console.result("\n".join(f"{name:<{width}}{title}" for name, title in known.items()))
         return 0
     folder = (common.chdir or Path()) / (directory or Path(name or template))
     made = scaffold(template, folder, name)

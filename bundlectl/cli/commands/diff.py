@@ -77,10 +77,10 @@ def _show(session: Session, comparison: Comparison, name_only: bool) -> None:
     if session.output == "json":
         session.console.document(diff_document(comparison))
     elif name_only:
-        session.console.result(diff_names_text(comparison))
+        session.console.result(diff_names_text(comparison), paged=True)
     else:
         text = diff_text(comparison, style=session.console.style)
-        session.console.result(text, summary=diff_summary_text(comparison))
+        session.console.result(text, summary=diff_summary_text(comparison), paged=True)
 
 
 def _show_findings(session: Session, diffed: Diffed) -> None:

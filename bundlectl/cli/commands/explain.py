@@ -36,7 +36,7 @@ def explain(
         found = explained.findings if broken else ()
         session.console.document(explain_document(explained.explanation, found))
     else:
-        session.console.result(explain_text(explained.explanation, style=session.console.style))
+        session.console.result(explain_text(explained.explanation, style=session.console.style), paged=True)
     if broken:
         print_findings(session, explained.loading, explained.findings)
     return 1 if broken else 0

@@ -37,7 +37,7 @@ def _show_history(session: Session, history: History) -> None:
         document = history_document(history.target, history.deployments)
         session.console.document(document)
     else:
-        session.console.result(history_text(history.deployments))
+        session.console.result(history_text(history.deployments), paged=True)
 
 
 def _show_summary(session: Session, summary: Summary) -> None:

@@ -1,11 +1,13 @@
 """validate: check a bundle for one target or for all, offline, without a backend and without credentials."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from bundlectl.base.files import write_atomic
 from bundlectl.cli.options import Common, application, command
 from bundlectl.cli.results import print_findings
 from bundlectl.cli.wiring import Session, open_session
@@ -13,7 +15,7 @@ from bundlectl.model.diagnostic import Diagnostics
 from bundlectl.model.errors import UsageError
 from bundlectl.operations.load import Loading, load_for_validation
 from bundlectl.operations.stage import build_for_validation
-from bundlectl.operations.validate import AllTargets, locations, validate_all
+from bundlectl.operations.validate import AllTargets, changes, locations, validate_all
 from bundlectl.render.deploy_text import built_text
 from bundlectl.render.documents import dumps, error_document
 from bundlectl.render.resolved import resolved_text
@@ -38,6 +40,12 @@ def validate(
     include_locations: Annotated[
         bool, typer.Option("--include-locations", help="With -o json: say where things are written.")
     ] = False,
+    diagnostics: Annotated[
+        Path | None, typer.Option("--diagnostics", metavar="FILE", help="Also write the findings to FILE, as JSON.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check again whenever a file changes, until interrupted.")
+    ] = False,
     output: Annotated[
         ValidateOutput, typer.Option("--output", "-o", help="json: the resolved bundle; diagnostics: the findings.")
     ] = ValidateOutput.TEXT,
@@ -51,18 +59,78 @@ def validate(
     if include_locations and output is not ValidateOutput.JSON:
         raise UsageError('"--include-locations" needs "-o json"')
     session = open_session(common, output)
-    if all_targets:
-        checked = validate_all(session.context, strict=strict)
-        _show_all(session, checked, output, include_locations)
-        if build and not checked.diagnostics.has_errors:
-            _build(session, checked.loadings.values(), output)
+    wish = _Wish(strict, build, all_targets, include_locations, diagnostics, output)
+    if not watch:
+        return _check(session, wish)
+    if common.ref is not None or output is not ValidateOutput.TEXT:
+        other = '"--ref"' if common.ref is not None else f'"-o {output}"'
+        raise UsageError(f'"--watch" and {other} exclude each other', code="BND620")
+    if not session.console.interactive:
+        raise UsageError('"--watch" needs a terminal', hint="without it, validate checks once")
+    for _ in changes(session.context):
+        _check(session, wish)
+        session.console.say("watching for changes; interrupt to end\n")
+    return 0
+
+
+class _Wish(NamedTuple):
+    """What one check is asked for."""
+
+    strict: bool
+    build: bool
+    all_targets: bool
+    locations: bool
+    file: Path | None  # where the findings go too
+    output: ValidateOutput
+
+
+def _check(session: Session, wish: _Wish) -> int:
+    """One check, shown; the exit code."""
+    if wish.all_targets:
+        checked = validate_all(session.context, strict=wish.strict)
+        _write_findings(session, wish, lambda: _all_findings(checked))
+        _show_all(session, checked, wish.output, wish.locations)
+        if wish.build and not checked.diagnostics.has_errors:
+            _build(session, checked.loadings.values(), wish.output)
         return 1 if checked.diagnostics.has_errors else 0
     loading = load_for_validation(session.context)
-    findings = loading.loaded.diagnostics.settled(planning=False, strict=strict)
-    _show(session, loading, findings, output, include_locations)
-    if build and not findings.has_errors:
-        _build(session, [loading], output)
+    findings = loading.loaded.diagnostics.settled(planning=False, strict=wish.strict)
+    _write_findings(session, wish, lambda: _findings(loading, findings))
+    _show(session, loading, findings, wish.output, wish.locations)
+    if wish.build and not findings.has_errors:
+        _build(session, [loading], wish.output)
     return 1 if findings.has_errors else 0
+
+
+def _write_findings(session: Session, wish: _Wish, make: Callable[[], dict[str, Any]]) -> None:
+    """`--diagnostics FILE`. Raises UsageError BND623 when it cannot be written."""
+    if wish.file is None:
+        return
+    path = session.context.start / wish.file
+    try:
+        write_atomic(path, dumps(make()).encode("utf-8"), mode=0o644)
+    except OSError as error:
+        raise UsageError(f'cannot write "{wish.file}": {error.strerror or error}', code="BND623") from error
+
+
+def _findings(loading: Loading, findings: Diagnostics) -> dict[str, Any]:
+    bundle = loading.loaded.bundle
+    return findings_document(
+        [(item, ()) for item in findings],
+        bundle=bundle.name if bundle is not None else None,
+        target=bundle.target.name if bundle is not None else None,
+        revision=loading.tree.revision,
+    )
+
+
+def _all_findings(checked: AllTargets) -> dict[str, Any]:
+    bundle = next((item.loaded.bundle for item in checked.loadings.values() if item.loaded.bundle is not None), None)
+    return findings_document(
+        [(item.diagnostic, item.targets) for item in checked.findings],
+        bundle=bundle.name if bundle is not None else None,
+        targets=tuple(checked.loadings),
+        revision=checked.any_loading.tree.revision,
+    )
 
 
 def _build(session: Session, loadings: Iterable[Loading], output: ValidateOutput) -> None:
@@ -79,13 +147,7 @@ def _show(
     """`validate`: findings on stderr and the resolved bundle or a summary on stdout; or the findings as JSON."""
     bundle = loading.loaded.bundle
     if output is ValidateOutput.DIAGNOSTICS:
-        name = bundle.name if bundle is not None else None
-        target = bundle.target.name if bundle is not None else None
-        session.console.document(
-            findings_document(
-                [(item, ()) for item in findings], bundle=name, target=target, revision=loading.tree.revision
-            )
-        )
+        session.console.document(_findings(loading, findings))
         return
     as_json = output is ValidateOutput.JSON
     print_findings(session, loading, findings, counted=as_json or bundle is None)
@@ -101,9 +163,7 @@ def _show_all(session: Session, checked: AllTargets, output: ValidateOutput, wit
     any_bundle = next((bundle for bundle in bundles.values() if bundle is not None), None)
     revision = checked.any_loading.tree.revision
     if output is ValidateOutput.DIAGNOSTICS:
-        found = [(item.diagnostic, item.targets) for item in checked.findings]
-        name = any_bundle.name if any_bundle is not None else None
-        session.console.document(findings_document(found, bundle=name, targets=tuple(bundles), revision=revision))
+        session.console.document(_all_findings(checked))
         return
     as_json = output is ValidateOutput.JSON
     print_findings(session, checked.any_loading, checked.diagnostics, counted=as_json or any_bundle is None)

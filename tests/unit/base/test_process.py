@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundlectl.base.process import run_attached, run_shown
+from bundlectl.base.process import run_attached, run_reader, run_shown
 from tests.patience import until
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -125,3 +125,17 @@ def test_an_interrupt_ends_an_attached_program(tmp_path: Path) -> None:
 def test_a_missing_program_cannot_be_attached() -> None:
     with pytest.raises(FileNotFoundError):
         run_attached(["/no/program"], environment={}, folder="/")
+
+
+def test_a_reader_gets_the_text_and_is_waited_for(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    command = f"{sys.executable} -c 'import sys; open(sys.argv[1], \"w\").write(sys.stdin.read())' '{seen}'"
+    assert run_reader(command, "a\n\u20ac \udc80\n", os.environ)
+    assert seen.read_text(encoding="utf-8") == "a\n\u20ac \\udc80\n"
+    # One that ends before it has read all of it is a reader that had enough.
+    assert run_reader(f"{sys.executable} -c pass", "x" * 1_000_000, os.environ)
+
+
+@pytest.mark.parametrize("command", ["", "no-such-pager", "'"])
+def test_a_reader_that_cannot_be_started_showed_nothing(command: str) -> None:
+    assert not run_reader(command, "text", os.environ)

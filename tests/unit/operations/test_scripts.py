@@ -107,6 +107,9 @@ def test_hooks_run_around_a_deploy_in_a_copy_of_what_is_deployed(
     repository.write({"a.txt": "on disk"})
     result, shown = _deploy(new_context(allow=["scripts"], ref="HEAD"))
     assert result.is_complete
+    # A reviewer sees before, and the record says after, which code of the tree may have run.
+    assert result.plan.hooks == ("predeploy", "postdeploy")
+    assert result.manifest is not None and result.manifest["approval"]["allowed"] == ["scripts"]
     folder = Path(shown[0].rpartition("committed")[2])
     assert shown == [f"predeploy: committed{folder}", "postdeploy: x"]
     assert not folder.exists()

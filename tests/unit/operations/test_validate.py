@@ -1,9 +1,14 @@
 """validate for every target: each resolved, findings of all, each with the targets that have it."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from bundlectl.base.clock import FrozenClock
 from bundlectl.operations.load import load_for_validation
-from bundlectl.operations.validate import locations, validate_all
+from bundlectl.operations.validate import changes, locations, validate_all
 from tests.builders import RepositoryBuilder
 from tests.unit.operations.conftest import ContextMaker
 
@@ -67,3 +72,48 @@ def test_locations_of_each_target(written: RepositoryBuilder, new_context: Conte
     assert made["locations"]["resources.jobs.etl.tasks[0]"] == [[0, 7, 34]]
     other = locations(context, load_for_validation(context), "dev")
     assert other is not None and other["locations"]["resources.jobs.etl"] == [[0, 7, 25], [0, 4, 48]]
+
+
+class _EditingClock(FrozenClock):
+    """Whoever sleeps finds the next edit done."""
+
+    def __init__(self, edits: list[Callable[[], object]]) -> None:
+        super().__init__()
+        self.edits = edits
+
+    def sleep(self, seconds: float) -> None:
+        if not self.edits:
+            raise KeyboardInterrupt
+        self.edits.pop(0)()
+
+
+def test_a_watch_checks_again_after_each_change_and_only_then(
+    written: RepositoryBuilder, new_context: ContextMaker
+) -> None:
+    edits: list[Callable[[], object]] = [
+        lambda: written.write({"databricks.yml": BUNDLE.replace("etl", "elt")}),
+        lambda: None,
+        lambda: written.commit(files={}),
+        lambda: written.write({"new.txt": "x"}),
+    ]
+    seen = 0
+    with pytest.raises(KeyboardInterrupt):
+        for _ in changes(replace(new_context(), clock=_EditingClock(edits))):
+            seen += 1
+    assert seen == 4 and not edits
+
+
+def test_a_watch_outside_git_looks_at_the_files(tmp_path: Path, new_context: ContextMaker) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "databricks.yml").write_text(BUNDLE, encoding="utf-8")
+    edits: list[Callable[[], object]] = [
+        lambda: (folder / "databricks.yml").write_text(BUNDLE + "# more\n", encoding="utf-8"),
+        lambda: None,
+    ]
+    context = replace(new_context(), start=folder, clock=_EditingClock(edits))
+    seen = 0
+    with pytest.raises(KeyboardInterrupt):
+        for _ in changes(context):
+            seen += 1
+    assert seen == 2 and not edits

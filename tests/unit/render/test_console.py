@@ -114,3 +114,28 @@ def test_asking_needs_two_terminals() -> None:
     assert err.getvalue() == "Apply \\x1b? "
     assert not Console(io.StringIO(), err, stdin=io.StringIO()).may_prompt
     assert not Console(io.StringIO(), err, stdin=Terminal(), interactive=False).may_prompt
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stdin", "starts", "paged"),
+    [
+        (Terminal, Terminal, True, True),
+        (io.StringIO, Terminal, True, False),
+        (Terminal, io.StringIO, True, False),
+        (Terminal, Terminal, False, False),
+    ],
+)
+def test_a_long_text_goes_to_the_pager_where_somebody_reads_it(
+    stdout: type[io.StringIO], stdin: type[io.StringIO], starts: bool, paged: bool
+) -> None:
+    shown: list[str] = []
+
+    def page(text: str) -> bool:
+        shown.extend([text] if starts else [])
+        return starts
+
+    out = stdout()
+    console = Console(out, Terminal(), stdin=stdin(), page=page)
+    console.result("short")
+    console.result("long", paged=True)
+    assert (shown, out.getvalue()) == ((["long\n"], "short\n") if paged else ([], "short\nlong\n"))
