@@ -26,6 +26,7 @@ class Capabilities:
     task_types: frozenset[str] = frozenset()  # task types it runs; empty means any
     extensions: frozenset[str] = frozenset()  # of model.job.EXTENSION_FIELDS
     snapshots: bool = True  # takes code as immutable snapshots
+    parallel: int = 1  # changes that may be under way at once
     fencing: bool = False  # refuses writes with an old fence
     hides: bool = False  # does not list a deleted job that is kept; else its name says so
 
