@@ -10,14 +10,13 @@ from bundlectl.config.findings import error, note
 from bundlectl.config.modes import DEVELOPMENT, PRODUCTION, mode_of
 from bundlectl.config.node import Node, lookup, plain
 from bundlectl.config.reading import members
+from bundlectl.config.tree_view import folder_of, join, leaves
 from bundlectl.model.bundle import DEFAULT_SNAPSHOT_LIMIT, Target
 
 LOCAL, DATABRICKS = "local", "databricks"
 # Read and recorded, and not acted on by this version.
 _NOT_YET = {
-    "policies": "policies are not evaluated by this version",
     "promotion": "promotion is not part of this version",
-    "policy_ref": "policies are not evaluated by this version",
 }
 _STATE_NOT_YET = ("require_signed",)
 
@@ -62,7 +61,17 @@ def target(node: Node, facts: Facts) -> Target:
         retention=_text(own.get("retention")) or "30d",
         default=facts.default_target,
         snapshot_limit=limit.value if limit is not None and isinstance(limit.value, int) else DEFAULT_SNAPSHOT_LIMIT,
+        policies=tuple(dict.fromkeys(path for path, _ in _policy_files(node))),
+        policy_ref=_text(own.get("policy_ref")),
     )
+
+
+def _policy_files(node: Node) -> list[tuple[str, Node]]:
+    """Policy files as paths in the tree, each with the entry that names it: relative to the file it is written in."""
+    listed = members(node, "bundlectl").get("policies")
+    entries = listed.value if listed is not None and isinstance(listed.value, list) else []
+    texts = [entry for entry in entries if _text(entry) is not None]
+    return [(join(folder_of(entry.span.file), entry.value), entry) for entry in texts]
 
 
 def check(node: Node, facts: Facts) -> Outcome:
@@ -84,6 +93,10 @@ def check(node: Node, facts: Facts) -> Outcome:
             path = ("bundlectl", "state", name)
             summary = f"bundlectl.state.{name} has no effect in this version"
             found.append(note("BND316", summary, state.key_span(name), path=path))
+    for file, entry in _policy_files(node):
+        if leaves(file) or entry.value.startswith("/"):
+            summary = f'policy file "{entry.value}" is outside the repository'
+            found.append(error("BND316", summary, entry.span, path=("bundlectl", "policies")))
     found.extend(_renamed(node, facts))
     return node, found
 

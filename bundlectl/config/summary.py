@@ -89,6 +89,10 @@ def summary_document(summary: Summary) -> dict[str, Any]:
     }
 
 
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
 def read_summary(document: Mapping[str, Any]) -> Summary:
     """The other way. Raises KeyError, TypeError, ValueError for what is no such document."""
     keys: list[str] = document["keys"]
@@ -104,13 +108,11 @@ def read_summary(document: Mapping[str, Any]) -> Summary:
         key = keys[int(number)]
         digest = jobs[key].digest
         jobs[key] = JobDigest(digest, uses_code, tuple(depends_on), renamed_from, pause, uses_artifacts)
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in document["bundle"].items()
-    }
+    fields = _tuples(document["bundle"])
     fields["artifacts"] = tuple(map(_read_artifact, fields["artifacts"]))
     bundle = Bundle(
         jobs=jobs,
-        target=Target(**document["target"]),
+        target=Target(**_tuples(document["target"])),
         variables=tuple(Variable(*row) for row in document["variables"]),
         **fields,
     )

@@ -130,6 +130,16 @@ class Repository:
             raise RepositoryError(f"commit {commit} is missing from the repository", hint="git fetch --unshallow")
         return str(self._python().rev_list(commit, no_commit_header=True, max_count=1, format="%s"))
 
+    def default_branch(self, remote: str) -> str | None:
+        """The branch that a remote offers first, as this clone knows it (`refs/remotes/origin/main`); else None."""
+        prefix = f"refs/remotes/{remote}"
+        head = self.git.attempt(["symbolic-ref", "--quiet", f"{prefix}/HEAD"])
+        if head.code == 0:
+            return head.stdout.decode("utf-8", "replace").strip()
+        # A clone of one branch, as CI makes it, has no HEAD of the remote.
+        listed = self._lines(["for-each-ref", "--format=%(refname)", f"{prefix}/main", f"{prefix}/master"])
+        return listed[0] if listed else None
+
     def origin_url(self) -> str | None:
         """Address of the remote `origin` without user, password and query; None when there is none."""
         try:

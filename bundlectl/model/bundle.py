@@ -38,6 +38,8 @@ class Target:
     retention: str = "30d"
     default: bool = False  # chosen without -t
     snapshot_limit: int = DEFAULT_SNAPSHOT_LIMIT  # bytes of all synced files
+    policies: tuple[str, ...] = ()  # policy files, relative to the top of the tree
+    policy_ref: str | None = None  # where they are read, instead of the default branch
 
 
 @dataclass(frozen=True, kw_only=True)

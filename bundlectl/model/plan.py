@@ -101,6 +101,9 @@ class CodeFile(NamedTuple):
     removed: int | None = None
 
 
+DENY = "deny"
+
+
 class Guard(NamedTuple):
     """A refusal that is built in, as a plan shows it."""
 
@@ -110,6 +113,16 @@ class Guard(NamedTuple):
     addresses: tuple[str, ...] = ()
     override: str | None = None  # the flag; None when nothing overrides it
     hint: str | None = None
+
+
+class PolicyFinding(NamedTuple):
+    """A rule of the team that the plan does not keep."""
+
+    name: str  # of the policy
+    severity: str  # deny or warn
+    message: str
+    address: str | None = None  # of the job; None when it is about the plan as a whole
+    span: SourceSpan | None = None  # where the job, or the field, is written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +181,8 @@ class Plan:
     variables: tuple[Mapping[str, Any], ...] = ()  # invoker's: name, origin, digest
     hooks: tuple[str, ...] = ()  # code of the bundle around a deploy, run when the invoker of the deploy allows it
     guards: tuple[Guard, ...] = ()
+    policies: tuple[PolicyFinding, ...] = ()
+    policy_source: str | None = None  # where the policies were read; None when there are none
     drift: tuple["DriftedJob", ...] = ()
     unchanged: int = 0
     not_selected: int = 0
@@ -215,6 +230,8 @@ def count(plan: Plan) -> Mapping[str, int]:
         "drift": drifted,
         "conflict": conflicts,
         "code_files": len(plan.code),
+        "denied": sum(item.severity == DENY for item in plan.policies),
+        "warned": sum(item.severity != DENY for item in plan.policies),
     }
 
 
@@ -228,6 +245,8 @@ def kinds(plan: Plan) -> frozenset[str]:
         found.add("destructive")
     if plan.code or plan.code_only or any(change.code for change in plan.changes if change.action is not Action.CREATE):
         found.add("code")
+    if plan.policies:
+        found.add("policy-warning")
     return frozenset(found | {name for name in ("drift", "conflict") if totals[name]})
 
 

@@ -24,6 +24,7 @@ from bundlectl.model.plan import (
     Plan,
     PlanBase,
     PlanSource,
+    PolicyFinding,
     count,
     is_secret_name,
     is_sensitive,
@@ -54,6 +55,7 @@ MEMBERS = frozenset(
         "code",
         "drift",
         "policy",
+        "policy_source",
         "guards",
         "debt",
         "left_out",
@@ -125,7 +127,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "changes": [change_document(change) for change in plan.changes],
         "code": {"changed": [code_file_document(file) for file in plan.code], "recorded_only": plan.code_only},
         "drift": [drift_document(job) for job in plan.drift],
-        "policy": [],
+        "policy": [_policy(finding) for finding in plan.policies],
+        "policy_source": plan.policy_source,
         "guards": [_guard(guard) for guard in plan.guards],
         "debt": list(plan.debt),
         "left_out": list(plan.left_out),
@@ -255,6 +258,10 @@ def _backend(identity: BackendIdentity) -> dict[str, Any]:
 def code_file_document(file: CodeFile) -> dict[str, Any]:
     """One changed file."""
     return file._asdict()
+
+
+def _policy(finding: PolicyFinding) -> dict[str, Any]:
+    return {**finding._asdict(), "span": span_document(finding.span)}
 
 
 def _guard(guard: Guard) -> dict[str, Any]:

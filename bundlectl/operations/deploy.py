@@ -41,6 +41,7 @@ OVERRIDES = {
     "branch": "allow_branch",
 }
 _CONFLICT = "conflict"  # lifted field by field
+_POLICY = "policy"  # lifted by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class DeployRequest:
     allow_rewind: bool = False
     allow_branch: bool = False
     allow_conflict: tuple[str, ...] = ()  # fields by name, as jobs.etl.max_concurrent_runs
+    allow_policy: tuple[str, ...] = ()  # policies by name
     selection: Selection = EVERYTHING
     changed_since: str | None = None
     fail_on_active_runs: bool = False
@@ -225,8 +227,12 @@ def refuse_guarded(plan: Plan, request: DeployRequest) -> list[dict[str, str | N
     lifted: list[dict[str, str | None]] = []
     standing: list[Guard] = []
     allowed = {conflict_override(*job_field(name)) for name in request.allow_conflict}
+    accepted = {f"--allow-policy {name}" for name in request.allow_policy}
     for guard in plan.guards:
         flag = OVERRIDES.get(guard.guard)
+        if guard.guard == _POLICY and guard.override in accepted:
+            lifted.append({"guard": f"policy {guard.override.partition(' ')[2]}", "reason": request.reason})
+            continue
         if guard.guard == _CONFLICT and guard.override in allowed:
             lifted.append({"guard": f"conflict {guard.override.partition(' ')[2]}", "reason": request.reason})
             continue

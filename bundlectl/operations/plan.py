@@ -93,6 +93,10 @@ class Planned:
 
 def make_plan(context: OperationContext, options: PlanOptions = EVERY_JOB) -> Planned:
     """What a deploy would do now. Raises InputError, RepositoryError, StateError, BackendError, Refused, NotFound."""
+    return _judged(context, _planned(context, options))
+
+
+def _planned(context: OperationContext, options: PlanOptions) -> Planned:
     loading, artifacts = _wanted(context, options)
     bundle = replace(loading.bundle, jobs={}, artifacts=()) if options.empty else loading.bundle
     store = context.open_store(loading.home, bundle)
@@ -150,6 +154,19 @@ def make_plan(context: OperationContext, options: PlanOptions = EVERY_JOB) -> Pl
         artifacts=artifacts,
         snapshot=snapshot,
     )
+
+
+def _judged(context: OperationContext, planned: Planned) -> Planned:
+    """The same with what the team's policies say of the plan, if there may be some."""
+    loading, plan, deployment = planned.loading, planned.plan, planned.recorded.deployment
+    recorded = deployment is not None and "target" in deployment.protection
+    protected = loading.bundle.target.protected or loading.protected_on_disk or recorded
+    if plan.is_empty or not (protected or loading.bundle.target.policies):
+        return planned
+    # jsonschema takes as long to load as the rest of a plan, and most targets have no policies.
+    from bundlectl.operations.policies import judged
+
+    return replace(planned, plan=judged(context, loading, plan, planned.specs, protected=protected))
 
 
 def _wanted(context: OperationContext, options: PlanOptions) -> tuple[Loading, Artifacts]:

@@ -5,13 +5,14 @@ Called by cli for `plan` and for the plan that `deploy` asks about. Loads nothin
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bundlectl.model.plan import Action, CodeFile, Plan, PlanSource, count
+from bundlectl.model.plan import DENY, Action, CodeFile, Plan, PlanSource, PolicyFinding, count
 from bundlectl.render.escape import Style, plain, visible
 from bundlectl.render.plan_changes import change_lines, drift_lines
 from bundlectl.render.values import commit_text, counted, job_name, minute_text, snapshot_text
 
 _SHOWN_FILES = 50
 _SHOWN_NAMES = 20
+_SHOWN_FINDINGS = 50
 _FILE_SIGNS: Mapping[str, tuple[str, str]] = {
     "added": ("+", "add"),
     "removed": ("-", "remove"),
@@ -42,6 +43,9 @@ def plan_text(plan: Plan, *, style: Style = plain, show: str = "changed", verbos
     guards = list(_guards(plan, style))
     if guards:
         parts.append([style("bold", "Guards"), *guards])
+    if plan.policies:
+        head = f"{style('bold', 'Policy')}  read at {visible(plan.policy_source or '')}"
+        parts.append([head, *_policies(plan.policies, style)])
     if plan.left_out:
         parts.append([f"Left out  {_names(plan.left_out)}: not selected, and still behind after this"])
     if plan.debt:
@@ -148,8 +152,24 @@ def _lines(file: CodeFile) -> str:
     return f"+{file.added or 0} -{file.removed or 0}"
 
 
+def _policies(found: Sequence[PolicyFinding], style: Style) -> Iterator[str]:
+    """A line for each finding; what is denied comes first."""
+    ordered = sorted(found, key=lambda item: item.severity != DENY)
+    shown = ordered[:_SHOWN_FINDINGS]
+    rows = [
+        (visible(item.name), job_name(item.address) if item.address else "", visible(item.message)) for item in shown
+    ]
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
+    for item, (name, job, message) in zip(shown, rows, strict=True):
+        sign = style("error", "x") if item.severity == DENY else style("warning", "!")
+        place = f"   {visible(item.span)}" if item.span is not None else ""
+        yield f"  {sign} {name:<{widths[0]}}  {job:<{widths[1]}}  {message}{place}"
+    if len(ordered) > len(shown):
+        yield f"  {counted(len(ordered) - len(shown), 'more finding')}"
+
+
 def _guards(plan: Plan, style: Style) -> Iterator[str]:
-    shown = [guard for guard in plan.guards if guard.guard != "destructive"]
+    shown = [guard for guard in plan.guards if guard.guard not in ("destructive", "policy")]
     width = max((len(guard.guard) for guard in shown), default=0)
     for guard in shown:
         override = f"  ({visible(guard.override)})" if guard.override else ""
@@ -189,6 +209,9 @@ def _facts(plan: Plan) -> Iterator[str]:
         yield f"Drift: {counted(totals['drift'], 'field')}."
     if totals["conflict"]:
         yield f"Conflict: {counted(totals['conflict'], 'field')}."
+    if plan.policies:
+        warned = counted(totals["warned"], "warning")
+        yield f"Policy: {totals['denied']} denied, {warned}." if totals["denied"] else f"Policy: {warned}."
 
 
 def _short(digest: str) -> str:

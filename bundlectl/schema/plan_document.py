@@ -110,7 +110,8 @@ def code_file() -> Schema:
 def summary() -> Schema:
     """How many of each."""
     names = (*ACTIONS, "unchanged", "not_selected", "drift", "conflict", "code_files")
-    return record({name: integer() for name in names})
+    policies = {"denied": integer("Findings of policies that deny"), "warned": integer("Findings that warn")}
+    return record({name: integer() for name in names}, policies)
 
 
 def _guard() -> Schema:
@@ -127,7 +128,8 @@ def _guard() -> Schema:
 
 def _policy() -> Schema:
     return record(
-        {"name": text(), "severity": choice("deny", "warn"), "message": text()}, {"address": nullable(text())}
+        {"name": text(), "severity": choice("deny", "warn"), "message": text()},
+        {"address": nullable(text()), "span": nullable(place())},
     )
 
 
@@ -205,6 +207,7 @@ def plan() -> Schema:
     }
     optional = {
         "variables": variables(),
+        "policy_source": nullable(text("Ref and commit that the policies were read at")),
         "hooks": array(text(), "Hooks of the bundle that run around the deploy, when its invoker allows scripts"),
         "drift": array(drifted, "Jobs that were changed outside"),
         "unchanged": array(address(), "Jobs without a change, when asked for"),

@@ -12,6 +12,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "duckdb": ("engine.taskside",),
     "git": ("git.repository",),
     "jsonschema": ("planning.policies",),
+    "referencing": ("planning.policies",),
     "nbclient": ("engine.taskside",),
     "nbformat": ("engine.taskside",),
     "packaging": ("operations.build_inputs",),

@@ -22,6 +22,17 @@ from bundlectl.render.plan_text import summary_text
 
 PARTLY = 3
 
+ConflictOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-conflict", metavar="ADDR.FIELD", help="Let the bundle win where the backend was changed too."
+    ),
+]
+PolicyOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow-policy", metavar="NAME", help="Go on though this policy denies the plan."),
+]
+
 
 def deploy(
     common: Common,
@@ -38,12 +49,8 @@ def deploy(
     allow_branch: Annotated[
         bool, typer.Option("--allow-branch", help="Deploy from another branch than bundle.git.branch.")
     ] = False,
-    allow_conflict: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-conflict", metavar="ADDR.FIELD", help="Let the bundle win where the backend was changed too."
-        ),
-    ] = None,
+    allow_conflict: ConflictOption = None,
+    allow_policy: PolicyOption = None,
     fail_on_active_runs: Annotated[
         bool, typer.Option("--fail-on-active-runs", help="Refuse while a job that changes is running.")
     ] = False,
@@ -72,6 +79,7 @@ def deploy(
         allow_rewind=allow_rewind,
         allow_branch=allow_branch,
         allow_conflict=tuple(allow_conflict or ()),
+        allow_policy=tuple(allow_policy or ()),
         selection=Selection.of(select or (), exclude or ()),
         changed_since=changed_since,
         fail_on_active_runs=fail_on_active_runs,
