@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bundlectl.backends.base import Backend, Composed
 from bundlectl.base.clock import Clock, rfc3339
 from bundlectl.model.deployment import DeployedJob, Operation, ownership_id
-from bundlectl.model.errors import BackendError, LeaseHeld, NotAuthenticated, NotPermitted, OutcomeUnknown
+from bundlectl.model.errors import BackendError, BundlectlError, LeaseHeld, NotAuthenticated, OutcomeUnknown
 from bundlectl.model.events import ApplyFinished, ApplyStarted, EventSink
 from bundlectl.model.job import JobSpec
 from bundlectl.model.location import key_of
@@ -231,7 +231,7 @@ def _attempt(request: ApplyRequest, change: Change, ids: Mapping[str, str]) -> _
         ended, error = "unknown", failure.summary
     except (NotAuthenticated, LeaseHeld) as failure:
         error = stop = failure.summary
-    except (NotPermitted, BackendError) as failure:
+    except BundlectlError as failure:
         error = failure.summary
     else:
         elapsed = round((request.clock.boot_s() - began) * 1000)

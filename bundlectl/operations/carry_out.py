@@ -13,9 +13,10 @@ from bundlectl.base.clock import rfc3339
 from bundlectl.base.digest import digest_document
 from bundlectl.base.identifiers import random_id, time_ordered_id
 from bundlectl.base.interrupts import held
+from bundlectl.model.backend import BackendIdentity
 from bundlectl.model.bundle import Bundle
-from bundlectl.model.deployment import Deployed, Intent
-from bundlectl.model.errors import BackendError, Interrupted, LeaseHeld, NotAuthenticated, NotPermitted
+from bundlectl.model.deployment import Deployed, Deployment, Intent
+from bundlectl.model.errors import BundlectlError, Interrupted
 from bundlectl.model.events import StageStarted
 from bundlectl.model.job import JobSpec
 from bundlectl.model.plan import Plan
@@ -147,7 +148,7 @@ def _verified(scope: Scope, applied: Applied, named: list[str]) -> Applied:
         listed = scope.backend.observe(scope.lineage, scope.target).jobs
         if sweep(scope, listed, applied.jobs, named):
             listed = scope.backend.observe(scope.lineage, scope.target).jobs
-    except (BackendError, NotAuthenticated, NotPermitted, LeaseHeld) as error:
+    except BundlectlError as error:
         return not_read_back(applied, error)
     return read_back(scope.backend, applied, listed)
 
@@ -191,7 +192,7 @@ def _finish(
     after = replace(
         before,
         serial=before.serial + 1,
-        backend=planned.backend.identity(),
+        backend=_identity(planned, before),
         deployed=_head(before.deployed, plan, standing, facts.id),
         jobs=applied.jobs,
         intent=None,
@@ -203,6 +204,14 @@ def _finish(
     context.emit(StageStarted("end", "recording what was done"))
     end(planned.store, begun, after, note_of(context, "apply-end", facts.id, plan), applied.documents, manifest)
     return DeployResult(plan=plan, manifest=manifest, outcomes=applied.outcomes)
+
+
+def _identity(planned: Prepared, before: Deployment) -> BackendIdentity | None:
+    """Which backend it was: the first deploy may have made it. One that is away by now is what it was at the begin."""
+    try:
+        return planned.backend.identity()
+    except BundlectlError:
+        return before.backend
 
 
 def _head(before: Deployed | None, plan: Plan, standing: Standing, deployment: str) -> Deployed | None:

@@ -7,8 +7,8 @@ import platform
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from bundlectl.backends.base import Backend
 from bundlectl.base.clock import rfc3339
+from bundlectl.model.backend import BackendIdentity
 from bundlectl.model.deployment import Deployment
 from bundlectl.model.location import address
 from bundlectl.model.manifest import DEPLOYMENT_FORMAT
@@ -32,8 +32,6 @@ class Approved(Protocol):
     def plan(self) -> Plan: ...
     @property
     def snapshot(self) -> Snapshot | None: ...
-    @property
-    def backend(self) -> Backend: ...
 
 
 class ManifestFacts(NamedTuple):
@@ -97,7 +95,7 @@ def deployment_manifest(
         "rollback": None,
         "hold": None,
         "debt": [address(key) for key in after.debt],
-        "backend": _backend(planned),
+        "backend": _backend(after.backend),
         "actor": {"name": context.actor.name, "verified": context.actor.verified, "ci": context.actor.ci},
         "tool": {"name": "bundlectl", "version": context.tool_version, "python": platform.python_version()},
         "started": rfc3339(facts.started),
@@ -135,8 +133,9 @@ def _job(outcome: Outcome, applied: Applied) -> dict[str, Any]:
     }
 
 
-def _backend(planned: Approved) -> dict[str, Any]:
-    identity = planned.backend.identity()
+def _backend(identity: BackendIdentity | None) -> dict[str, Any] | None:
+    if identity is None:
+        return None
     return {"kind": identity.kind, "host": identity.host, "workspace_id": identity.workspace_id}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from bundlectl.backends.base import Backend
 from bundlectl.model.backend import ObservedJob
-from bundlectl.model.errors import BackendError, BundlectlError
+from bundlectl.model.errors import BundlectlError
 from bundlectl.model.location import key_of, path_text
 from bundlectl.operations.apply import Applied, Outcome, Sent
 from bundlectl.planning.diff import differences
@@ -36,7 +36,7 @@ def not_read_back(applied: Applied, error: BundlectlError) -> Applied:
 def _differing_fields(backend: Backend, identifier: str, sent: Sent) -> tuple[str, ...]:
     try:
         now = backend.read([identifier])[identifier]
-    except BackendError as error:
+    except BundlectlError as error:
         return (f"not read back: {error.summary}",)
     if now is None:
         return ("the job is gone",)
