@@ -122,8 +122,9 @@ lock:
 	$(LOCK) --only-build-deps --build-deps-for editable -o requirements/build.txt pyproject.toml
 	$(LOCK) -c requirements/build.txt -o requirements/runtime.txt pyproject.toml
 	$(LOCK) -c requirements/build.txt -c requirements/runtime.txt --extra sql -o requirements/sql.txt pyproject.toml
-	$(LOCK) -c requirements/build.txt -c requirements/sql.txt --extra sql --extra build -o requirements/dev.txt \
-		pyproject.toml requirements/dev.in
+	$(LOCK) -c requirements/build.txt -c requirements/runtime.txt --extra server -o requirements/server.txt pyproject.toml
+	$(LOCK) -c requirements/build.txt -c requirements/sql.txt -c requirements/server.txt \
+		--extra sql --extra server --extra build -o requirements/dev.txt pyproject.toml requirements/dev.in
 
 .PHONY: clean
 clean:

@@ -26,6 +26,9 @@ class BackendRequest(NamedTuple):
     root_path: str  # workspace.root_path
     file_path: str  # workspace.file_path: what code paths in job documents start with
     open_engine: Callable[[], Handler]  # called only by backends that use the embedded engine
+    artifact_path: str = ""  # workspace.artifact_path
+    environment: Mapping[str, str] = {}  # the invoker's: hosts, credentials, proxies; never changed
+    offline: bool = False  # nothing may be asked over a network
 
 
 class Composed(NamedTuple):

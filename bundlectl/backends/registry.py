@@ -6,12 +6,16 @@ Called by cli.wiring. Adding a built-in backend is a line in BUILT_IN.
 from collections.abc import Callable, Mapping
 
 from bundlectl.backends.base import Backend, BackendRequest
+from bundlectl.base.clock import SystemClock
 from bundlectl.base.suggest import nearest
 from bundlectl.model.backend import Capabilities
 from bundlectl.model.errors import InputError
 from bundlectl.model.job import EXTENSION_FIELDS
 
 ENTRY_POINTS = "bundlectl.backends"
+
+_ON_THIS_MACHINE = "local"
+_CONNECTIONS = 32  # of backends.jobs_api.http: more changes at once would wait for each other
 
 # Task types that the embedded engine starts in this version.
 ENGINE_TASKS = frozenset(
@@ -31,8 +35,13 @@ ENGINE_TASKS = frozenset(
 
 def open_backend(request: BackendRequest) -> Backend:
     """The backend of a target. Connects to nothing. Raises InputError for a kind that nobody provides."""
-    opener = BUILT_IN.get(request.target.backend)
-    return opener(request) if opener is not None else _open_plug_in(request)
+    opener = BUILT_IN.get(request.target.backend, _open_plug_in)
+    backend = opener(request)
+    if not request.offline or request.target.backend == _ON_THIS_MACHINE:
+        return backend
+    from bundlectl.backends.unavailable import UnavailableBackend
+
+    return UnavailableBackend(backend.capabilities, _place(request), offline=True)
 
 
 def _open_local(request: BackendRequest) -> Backend:
@@ -47,21 +56,72 @@ def _open_local(request: BackendRequest) -> Backend:
     )
 
 
+def _open_server(request: BackendRequest) -> Backend:
+    from bundlectl.backends.jobs_api.backend import JobsApiBackend
+    from bundlectl.backends.jobs_api.transport import DeferredTransport, Transport
+
+    url = request.target.backend_options.get("url")
+    wanted = url if isinstance(url, str) else request.target.host
+
+    def connect() -> Transport:
+        from bundlectl.backends.jobs_api.remote import open_remote
+
+        where = f"bundlectl.backend.url of target {request.target.name}"
+        return open_remote(request.environment, wanted, where=where, clock=SystemClock())
+
+    return JobsApiBackend(
+        DeferredTransport(connect),
+        Capabilities(
+            kind="server",
+            task_types=ENGINE_TASKS,
+            extensions=_extensions("server"),
+            fencing=True,
+            hides=True,
+            parallel=_CONNECTIONS,
+        ),
+        root_path=request.root_path,
+        file_path=request.file_path,
+        remote=True,
+    )
+
+
+def _open_databricks(request: BackendRequest) -> Backend:
+    from bundlectl.backends.jobs_api.databricks import DatabricksBackend
+    from bundlectl.backends.jobs_api.transport import DeferredTransport, Transport
+
+    def connect() -> Transport:
+        from bundlectl.backends.jobs_api.remote import open_remote
+
+        where = f"workspace.host of target {request.target.name}"
+        return open_remote(request.environment, request.target.host, where=where, clock=SystemClock())
+
+    return DatabricksBackend(
+        DeferredTransport(connect),
+        Capabilities(kind="databricks", extensions=_extensions("databricks"), parallel=_CONNECTIONS),
+        root_path=request.root_path,
+        file_path=request.file_path,
+        artifact_path=request.artifact_path,
+    )
+
+
 def _open_unavailable(request: BackendRequest) -> Backend:
     from bundlectl.backends.unavailable import UnavailableBackend
 
     kind = request.target.backend
+    return UnavailableBackend(Capabilities(kind=kind, deploys=False, extensions=_extensions(kind)), _place(request))
+
+
+def _place(request: BackendRequest) -> str | None:
+    """Where the backend is, as the bundle says."""
     url = request.target.backend_options.get("url")
-    return UnavailableBackend(
-        Capabilities(kind=kind, deploys=False, extensions=_extensions(kind)),
-        request.target.host if kind == "databricks" or not isinstance(url, str) else url,
-    )
+    named = isinstance(url, str) and request.target.backend != "databricks"
+    return str(url) if named else request.target.host
 
 
 BUILT_IN: Mapping[str, Callable[[BackendRequest], Backend]] = {
     "local": _open_local,
-    "databricks": _open_unavailable,
-    "server": _open_unavailable,
+    "databricks": _open_databricks,
+    "server": _open_server,
     "airflow": _open_unavailable,
 }
 

@@ -1,4 +1,6 @@
-"""A backend that this version knows and cannot reach: bundles for it load and plan, and a deploy is refused by name.
+"""A backend that is not reached: one that this version does not connect to, or any while nothing may be asked.
+
+Bundles for it load and plan, and a deploy is refused by name.
 
 Opened by registry.
 """
@@ -16,14 +18,17 @@ from bundlectl.model.source import Snapshot
 class UnavailableBackend:
     """Answers what needs no connection; everything else raises Unsupported BND310."""
 
-    def __init__(self, capabilities: Capabilities, host: str | None) -> None:
+    def __init__(self, capabilities: Capabilities, host: str | None, *, offline: bool = False) -> None:
         self._host = host
+        self._offline = offline
         self.capabilities = capabilities
 
     def identity(self) -> BackendIdentity:
         return BackendIdentity(kind=self.capabilities.kind, host=self._host)
 
     def observe(self, lineage: str | None, target: str) -> Observed:
+        if self._offline:
+            return Observed(read=False, why_not="nothing is asked over a network (--offline)")
         return Observed(read=False, why_not=f"this version of bundlectl does not connect to {self._name()}")
 
     def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
@@ -101,6 +106,12 @@ class UnavailableBackend:
         return f"{kind} at {self._host}" if self._host else kind
 
     def _refusal(self, verb: str) -> Unsupported:
+        if self._offline:
+            return Unsupported(
+                f"cannot {verb} {self._name()}: nothing is asked over a network",
+                detail="--offline, BUNDLECTL_OFFLINE or an untrusted source says so. Nothing was changed.",
+                hint="leave --offline out",
+            )
         return Unsupported(
             f"this version of bundlectl cannot {verb} {self._name()}",
             detail="Nothing was changed.",

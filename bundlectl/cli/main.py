@@ -144,6 +144,12 @@ def _runs() -> Application:
     return runs_app
 
 
+def _serve() -> Application:
+    from bundlectl.cli.commands.serve import serve_app
+
+    return serve_app
+
+
 COMMANDS: dict[str, Verb] = {
     "init": Verb(_init, "Authoring", "Create a bundle from a template"),
     "validate": Verb(_validate, "Authoring", "Check a bundle, offline"),
@@ -162,6 +168,7 @@ COMMANDS: dict[str, Verb] = {
     "summary": Verb(_summary, "Plan and deploy", "Show what is deployed, and where it is kept"),
     "run": Verb(_run, "Running", "Run a deployed job and follow it"),
     "runs": Verb(_runs, "Running", "List runs; get, logs, manifest, cancel"),
+    "serve": Verb(_serve, "Running", "Run the engine with its REST API until it is stopped"),
     "doctor": Verb(_doctor, "State and operation", "Check what bundlectl stands on, and say how to mend it"),
     "gc": Verb(_gc, "State and operation", "Let deleted jobs go whose time is over"),
     "state": Verb(_state, "State and operation", "List, show and look after the recorded state"),

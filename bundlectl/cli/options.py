@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperOption
+
+from bundlectl.model.errors import UsageError
 
 
 class Colour(StrEnum):
@@ -65,6 +68,7 @@ class Common(NamedTuple):
     untrusted: Annotated[
         bool, typer.Option("--untrusted", help="Treat the source as hostile: run nothing of it, ask nothing for it.")
     ] = False
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nothing over a network: recorded state only.")] = False
     ref: Annotated[
         str | None, typer.Option("--ref", metavar="REV", help="Read the bundle at this commit, branch or tag.")
     ] = None
@@ -106,8 +110,21 @@ def application(**commands: Callable[..., int]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, function in commands.items():
-        app.command(name)(function)
+        app.command(name, cls=_Command)(function)
     return app
+
+
+class _Command(TyperCommand):
+    """A command that takes an option of one value once: the last of two would win without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for param in {id(each): each for each in given}.values():
+            many = getattr(param, "multiple", False) or getattr(param, "count", False)
+            flag = getattr(param, "is_flag", False)
+            if isinstance(param, TyperOption) and not (many or flag) and given.count(param) > 1:
+                raise UsageError(f'"{max(param.opts, key=len)}" given twice', hint="it takes one value")
+        return super().parse_args(ctx, args)
 
 
 def command(function: Callable[..., int], *, source: bool = True) -> Callable[..., int]:

@@ -1,8 +1,11 @@
 """Which code of the repository may run (--allow, BUNDLECTL_ALLOW, configuration file, --untrusted), and with what.
 
+Also what of the environment an untrusted source leads to: nothing that is a credential.
+
 Called by wiring. Nothing of a bundle is read here: a bundle cannot give itself permission.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +18,34 @@ RESTRICTED = "DATABRICKS_BUNDLE_RESTRICTED_CODE_EXECUTION"
 _TIMEOUT = "BUNDLECTL_PYTHON_TIMEOUT"
 _DEFAULT_TIMEOUT_S = 600
 _MOST_SECONDS = 7 * 24 * 3600
+# Also variables of the bundle: a hostile bundle would put the value of BUNDLE_VAR_api_token where a plan shows it.
+_CREDENTIAL = re.compile(
+    r"(?:^|_)(?:TOKEN|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|APIKEY|(?:ACCESS|ACCOUNT|API|PRIVATE|SAS|SIGNING)_KEY)"
+    r"(?:_|$)|^(?:SSH_AUTH_SOCK|SSH_ASKPASS|GIT_ASKPASS|GIT_SSH_COMMAND|DATABRICKS_CONFIG_FILE)$",
+    re.IGNORECASE,
+)
+
+
+def is_untrusted(given: bool, environment: Mapping[str, str]) -> bool:
+    """Whether the source is to be treated as hostile."""
+    return given or flag(environment, "BUNDLECTL_UNTRUSTED")
+
+
+def without_credentials(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """An environment without what is named like a credential, and the names that are left out."""
+    dropped = sorted(name for name, value in environment.items() if value and _CREDENTIAL.search(name))
+    return {name: value for name, value in environment.items() if name not in dropped}, dropped
+
+
+def refuse_file_of_tree(path: Path, start: Path, option: str) -> None:
+    """Values for a hostile source come from the invoker, never from that source. Raises UsageError BND620."""
+    top = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+    if (start / path).resolve().is_relative_to(top.resolve()):
+        raise UsageError(
+            f'"{option} {path}" is a file of the source, and "--untrusted" takes no value from there',
+            code="BND620",
+            hint="keep it outside the repository",
+        )
 
 
 def find_allowance(
@@ -26,7 +57,7 @@ def find_allowance(
     """
     if untrusted and given:
         raise UsageError('"--allow" and "--untrusted" exclude each other', code="BND620")
-    if untrusted or flag(environment, "BUNDLECTL_UNTRUSTED"):
+    if is_untrusted(untrusted, environment):
         return Allowance(untrusted=True)
     allowed = _allowed(given, environment, configuration)
     return Allowance(restricted=True) if flag(environment, RESTRICTED) else allowed

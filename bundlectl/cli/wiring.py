@@ -16,9 +16,15 @@ from bundlectl.backends.registry import open_backend
 from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import this_process
 from bundlectl.base.process import run_reader
-from bundlectl.cli.environment import folder, open_console, user_folder
+from bundlectl.cli.environment import flag, folder, open_console, user_folder
 from bundlectl.cli.options import Common
-from bundlectl.cli.permission import find_allowance, python_limits
+from bundlectl.cli.permission import (
+    find_allowance,
+    is_untrusted,
+    python_limits,
+    refuse_file_of_tree,
+    without_credentials,
+)
 from bundlectl.config.index import LoadIndex
 from bundlectl.config.request import LoadRequest, RunPython
 from bundlectl.engine.service import Engine
@@ -26,7 +32,7 @@ from bundlectl.git.identity import configured_user
 from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle, Target
 from bundlectl.model.deployment import Owner
-from bundlectl.model.errors import UsageError
+from bundlectl.model.errors import Unsupported, UsageError
 from bundlectl.model.events import EventSink, Notice, ignore
 from bundlectl.model.source import SourceTree
 from bundlectl.operations.context import Actor, OperationContext, Source
@@ -120,7 +126,10 @@ class Session:
         self._engines = Engines(self.clock)
         self.plan_file = (common.chdir or Path()) / plan_file if plan_file is not None else None
         source = Source(ref=common.ref, worktree=common.worktree, plan_file=self.plan_file)
-        self.context = _context(common, source, self.clock, self._engines, lambda event: self._sink(event))
+        environment, dropped = _environment(common)
+        if dropped:
+            self.console.say(f"not used for an untrusted source: {', '.join(dropped)}")
+        self.context = _context(common, source, environment, self.clock, self._engines, lambda event: self._sink(event))
 
     @contextmanager
     def progress(self) -> Iterator[None]:
@@ -162,8 +171,16 @@ def _pager(environment: Mapping[str, str]) -> Callable[[str], bool] | None:
     return partial(run_reader, command, environment={"LESS": "FRX", **environment}) if command else None
 
 
-def _context(common: Common, source: Source, clock: Clock, engines: Engines, emit: EventSink) -> OperationContext:
-    environment = os.environ
+def _environment(common: Common) -> tuple[Mapping[str, str], list[str]]:
+    """The invoker's environment, and the names of the credentials that an untrusted source does not get."""
+    if not is_untrusted(common.untrusted, os.environ):
+        return os.environ, []
+    return without_credentials(os.environ)
+
+
+def _context(
+    common: Common, source: Source, environment: Mapping[str, str], clock: Clock, engines: Engines, emit: EventSink
+) -> OperationContext:
     start = (common.chdir or Path()).resolve()
     if not start.is_dir():
         raise UsageError(f'"{common.chdir}" is not a folder', code="BND623")
@@ -172,6 +189,11 @@ def _context(common: Common, source: Source, clock: Clock, engines: Engines, emi
     actor = _actor(environment, user)
     stores = Stores(environment, clock, emit)
     allowed = find_allowance(common.allow, common.untrusted, environment, folder("config") / "config.toml")
+    offline = common.offline or flag(environment, "BUNDLECTL_OFFLINE") or allowed.untrusted
+    if allowed.untrusted:
+        for option, path in (("--var-file", common.var_file), ("--lookups", common.lookups)):
+            if path is not None:
+                refuse_file_of_tree(path, start, option)
     return OperationContext(
         start=start,
         environment=environment,
@@ -202,12 +224,13 @@ def _context(common: Common, source: Source, clock: Clock, engines: Engines, emi
         actor=actor,
         owner=_owner(actor),
         emit=emit,
-        open_backend=lambda bundle: open_backend(_backend_request(bundle, engines)),
+        open_backend=lambda bundle: open_backend(_backend_request(bundle, engines, environment, offline)),
         open_store=stores.state,
         open_runs=stores.runs,
         driving=engines.driving,
         tool_version=__version__,
         allowed=allowed,
+        offline=offline,
         open_python=_python_opener(common, environment) if allowed.python else None,
     )
 
@@ -308,12 +331,15 @@ def _owner(actor: Actor) -> Owner:
     )
 
 
-def _backend_request(bundle: Bundle, engines: Engines) -> BackendRequest:
+def _backend_request(bundle: Bundle, engines: Engines, environment: Mapping[str, str], offline: bool) -> BackendRequest:
     return BackendRequest(
         target=bundle.target,
         root_path=bundle.root_path,
         file_path=bundle.file_path,
         open_engine=lambda: engines.handler(engine_folder(bundle.target, os.environ), bundle.user),
+        artifact_path=bundle.artifact_path,
+        environment=environment,
+        offline=offline,
     )
 
 
@@ -321,3 +347,22 @@ def engine_folder(target: Target, environment: Mapping[str, str]) -> Path:
     """Folder of the embedded engine: BUNDLECTL_ENGINE_DIR, else bundlectl.backend.path, else the user's data folder."""
     given = environment.get("BUNDLECTL_ENGINE_DIR") or target.backend_options.get("path")
     return Path(str(given)).expanduser().resolve() if given else user_folder("data") / "engine"
+
+
+def own_engine(given: Path | None, clock: Clock, *, workers: int | None) -> tuple[Engine, Path]:
+    """An engine that belongs to no bundle, and its folder: the one that is given, else as for every target."""
+    path = engine_folder(Target(name="own"), os.environ) if given is None else given.resolve()
+    user = os.environ.get("BUNDLECTL_USER") or os.environ.get("USER") or os.environ.get("LOGNAME") or "nobody"
+    return Engine(path, clock, workers=workers, environment=os.environ, user=user), path
+
+
+def web_server() -> Callable[..., None]:
+    """bundlectl.web.server.serve. Raises Unsupported when its libraries are not installed."""
+    try:
+        from bundlectl.web.server import serve
+    except ModuleNotFoundError as error:
+        raise Unsupported(
+            f'"bundlectl serve" needs the package "{error.name}", which is not installed',
+            hint='install it with: pip install "bundlectl[server]"',
+        ) from error
+    return serve

@@ -18,8 +18,9 @@ from bundlectl.model.job import JobSpec
 from bundlectl.model.source import Revision, SourceTree
 
 # Raised whenever the same files mean something else to this version's loader.
-MEANING = 2
+MEANING = 3
 
+_UNMATCHED = "BND289"
 # Fields of a request that change nothing in what is kept, or are named in another way.
 _NOT_IN_KEY = ("top", "override_files", "python")
 
@@ -39,10 +40,19 @@ def load_cached(tree: SourceTree, request: LoadRequest, index: LoadIndex) -> Loa
         for stored in index.find(key, revision.tree):
             found = _from_store(stored, tree, request, index) if stored.facts in ("", facts) else None
             if found is not None:
-                return found
+                return _as_on_disk(found, tree)
         from bundlectl.config.reload import reload
 
-        return reload(tree, request, index, key, facts)
+        return _as_on_disk(reload(tree, request, index, key, facts), tree)
+
+
+def _as_on_disk(loaded: Loaded, tree: SourceTree) -> Loaded:
+    """The same with what ignored files have to do with its findings: no part of the tree, so never kept."""
+    if not any(finding.code == _UNMATCHED for finding in loaded.diagnostics):
+        return loaded
+    from bundlectl.config.unmatched import looked_on_disk
+
+    return looked_on_disk(loaded, tree)
 
 
 def load_with_python(tree: SourceTree, request: LoadRequest) -> Loaded:

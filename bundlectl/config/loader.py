@@ -36,6 +36,7 @@ from bundlectl.config.reading import has_errors, members, merge_files, read_file
 from bundlectl.config.request import Loaded, LoadRequest
 from bundlectl.config.structure import shape
 from bundlectl.config.tree_view import TreeView, relative_to
+from bundlectl.config.unmatched import looked_on_disk
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.diagnostic import Diagnostic, Diagnostics
 from bundlectl.model.location import SourceSpan
@@ -140,7 +141,7 @@ class Resolved:
 def load(tree: SourceTree, request: LoadRequest) -> Loaded:
     """Everything from scratch. Findings are in the result; nothing is raised for what a bundle may hold."""
     with collector_paused():
-        return finish(resolve_all(TreeView(tree), request))
+        return looked_on_disk(finish(resolve_all(TreeView(tree), request)), tree)
 
 
 class Gathered(NamedTuple):

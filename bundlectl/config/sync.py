@@ -14,8 +14,8 @@ from bundlectl.config.ignore import Patterns
 from bundlectl.config.node import Node
 from bundlectl.config.reading import members
 from bundlectl.config.tree_view import SUBMODULE, below, folder_of, join, leaves, relative_to
-from bundlectl.model.diagnostic import Diagnostic
-from bundlectl.model.location import FieldPath, SourceSpan
+from bundlectl.config.unmatched import no_match
+from bundlectl.model.location import SourceSpan
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 DEVICE_NAMES = frozenset(
@@ -131,7 +131,7 @@ def check(node: Node, facts: Facts, code: CodeFiles) -> Findings:
                 continue
             single = Patterns([entry.value])
             if not any(path.startswith(prefix) and single.takes(path[len(prefix) :]) for path in view.entries):
-                found.append(_no_match(entry, ("sync", name, index), facts, prefix, single))
+                found.append(no_match(entry.value, entry.span, ("sync", name, index)))
     if not code.files and sync_rules.paths and _given(node):
         found.append(warning("BND289", "no files to sync", _place(node, facts), path=("sync",)))
     for path in code.files:
@@ -145,21 +145,6 @@ def check(node: Node, facts: Facts, code: CodeFiles) -> Findings:
         ):
             found.append(warning("BND289", f'submodule "{path}" is not synced: submodules are not read'))
     return found
-
-
-def _no_match(entry: Node, at: FieldPath, facts: Facts, prefix: str, single: Patterns) -> Diagnostic:
-    """A pattern that takes nothing of the tree, and perhaps something that is on disk only."""
-    fixed = re.split(r"[*?\[\\]", entry.value.lstrip("/"), maxsplit=1)[0]
-    folder = folder_of(fixed) if "/" in fixed else ""
-    tree = facts.view.tree
-    on_disk = tree.only_on_disk(join(facts.sync_root, folder) if folder else facts.sync_root)
-    matches = (path for path in on_disk if path.startswith(prefix) and single.takes(path[len(prefix) :]))
-    example = next(matches, None)
-    if example is None:
-        return warning("BND289", f'"{entry.value}" matches no file', entry.span, path=at)
-    summary = f'"{entry.value}" matches only files that are not part of the {tree.label}: "{example}"'
-    hint = "commit them: what is deployed is what the tree holds, ignored files are not part of it"
-    return warning("BND285", summary, entry.span, path=at, hint=hint)
 
 
 def is_device_name(path: str) -> bool:

@@ -17,12 +17,12 @@ from bundlectl.base.identifiers import random_id
 from bundlectl.model.errors import StateError
 
 APPLICATION_ID = 0x62646C65
-FORMAT = 2
+FORMAT = 3
 _SQL = Path(__file__).parent / "sql"
 _BUSY_S = 30.0
 # Pages of the log before it is moved into the file; the scheduler does it earlier, when it is idle.
 _CHECKPOINT_PAGES = 4_000
-_FOLDERS = ("workers", "logs", "runs", "snapshots")
+_FOLDERS = ("workers", "logs", "runs", "snapshots", "objects")
 
 
 class Database:

@@ -5,7 +5,8 @@ The Launcher of the scheduler over attempt, values and tasks.control. Reads and 
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bundlectl.engine import attempt
 from bundlectl.engine.active import ActiveRun, Task
 from bundlectl.engine.dispatch import Collected, Condition, Prepared
 from bundlectl.engine.files import BadSnapshot, folder_of, log_path
+from bundlectl.engine.mounting import mounted, named_file
 from bundlectl.engine.nesting import ITERATION_LIMIT, ChildWish
 from bundlectl.engine.tasks.base import INVALID_RUN_CONFIGURATION, RESOURCE_NOT_FOUND, SetupFailed, TaskContext
 from bundlectl.engine.tasks.control import evaluate_condition
@@ -41,8 +43,18 @@ _INSTALLS = ("libraries", "environment_key", "python_wheel_task")
 class EngineLauncher:
     """See dispatch.Launcher."""
 
-    def __init__(self, folder: Path, *, interpreter: str, environment: Mapping[str, str], workspace_id: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        interpreter: str,
+        environment: Mapping[str, str],
+        workspace_id: str,
+        read: Callable[[], AbstractContextManager[Any]] | None = None,
+    ) -> None:
+        """`read` gives a connection to the engine's database; without it there are no workspace files."""
         self._folder = folder
+        self._read = read
         self._interpreter = interpreter
         self._environment = environment
         self._workspace_id = workspace_id
@@ -83,12 +95,14 @@ class EngineLauncher:
         return ChildWish(int(text), parameters, overriding, resolved)
 
     def is_slow(self, run: ActiveRun, task: Task) -> bool:
-        return any(task.document.get(name) for name in _INSTALLS)
+        installs = any(task.document.get(name) for name in _INSTALLS)
+        return installs or (not _has_snapshot(run.settings) and named_file(task.document) is not None)
 
     def prepare(self, run: ActiveRun, task: Task, name: str) -> Prepared:
         scope = self._scope(run, task)
         document, resolved = self._effective(run, task, scope)
         values = _values_upstream(run, task)
+        document, snapshot_dir = self._code(run.settings, document)
         context = TaskContext(
             job_id=str(run.job_id),
             run_id=str(run.id),
@@ -98,7 +112,7 @@ class EngineLauncher:
             settings=run.settings,
             task=document,
             parameters=run.parameters or {},
-            snapshot_dir=self._snapshot(run.settings),
+            snapshot_dir=snapshot_dir,
             run_dir=self._run_folder(run.id, name),
             engine_dir=self._folder,
             interpreter=self._interpreter,
@@ -139,6 +153,15 @@ class EngineLauncher:
     def _run_folder(self, run_id: int, name: str) -> Path:
         return self._folder / "runs" / str(run_id) / name
 
+    def _code(self, settings: Mapping[str, Any], task: dict[str, Any]) -> tuple[dict[str, Any], Path | None]:
+        """The task with the place of its code: the deployed snapshot, else workspace files that it names."""
+        path = named_file(task)
+        if path is None or self._read is None or _has_snapshot(settings):
+            return task, self._snapshot(settings)
+        with self._read() as connection:
+            found = mounted(self._folder, connection, task, path)
+        return found or (task, None)
+
     def _snapshot(self, settings: Mapping[str, Any]) -> Path | None:
         mark = settings.get("bundlectl")
         digest = mark.get("snapshot") if isinstance(mark, dict) else None
@@ -175,6 +198,11 @@ class EngineLauncher:
             workspace_id=self._workspace_id,
             input=MISSING if task is None else _input(task),
         )
+
+
+def _has_snapshot(settings: Mapping[str, Any]) -> bool:
+    mark = settings.get("bundlectl")
+    return isinstance(mark, dict) and mark.get("snapshot") is not None
 
 
 def _input(task: Task) -> Any:

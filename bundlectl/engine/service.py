@@ -20,6 +20,7 @@ from bundlectl.engine.database import Store
 
 _STANDBY_S = 0.2  # how often one that waits for the lock tries it
 _DRAIN_S = 0.05
+_UNUSED_MS = 24 * 3_600_000  # for which content without a file is kept: its row may be about to be written
 
 
 class Engine:
@@ -72,6 +73,14 @@ class Engine:
         answer = routes.handle(self._services, method, path, query, document, headers)
         self._stirred.set()
         return answer
+
+    def create(self) -> None:
+        """Makes the engine, if it does not exist, and drops what no workspace file has. Raises StateError, OSError."""
+        from bundlectl.engine.workspace import sweep
+
+        database = self._store.open()
+        with database.read() as connection:
+            sweep(connection, self._folder, self._clock.now_ms() - _UNUSED_MS)
 
     # Advancing runs
 
@@ -173,7 +182,13 @@ class Engine:
             slots=self._slots,
             grace_s=self._grace_s,
         )
-        launcher = EngineLauncher(self._folder, interpreter=self._interpreter, environment=environment, workspace_id=id)
+        launcher = EngineLauncher(
+            self._folder,
+            interpreter=self._interpreter,
+            environment=environment,
+            workspace_id=id,
+            read=database.read,
+        )
         scheduler = Scheduler(database, executor, launcher, self._clock, hook=self._hook)
         try:
             scheduler.begin()

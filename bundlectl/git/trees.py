@@ -73,11 +73,13 @@ class FolderTree:
     """Files of a folder outside git: enough to validate a bundle, not to deploy it.
 
     Nothing has a blob id here; an entry's `blob` is `stat:` and what changes when the file does. Links are listed,
-    never followed; other files, and git's own folder, are left out.
+    never followed; other files, and git's own folder, are left out. `parts` are the folders that belong to it, each
+    with how many levels; None stands for all. It is all of `path` when there are none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parts: Mapping[str, int | None] | None = None) -> None:
         self._path = path
+        self._parts = parts or {"": None}
         self._entries: dict[str, TreeEntry] | None = None
 
     @property
@@ -92,7 +94,8 @@ class FolderTree:
         """Raises InputError for a folder with too many files or one that cannot be read."""
         if self._entries is None:
             found: dict[str, TreeEntry] = {}
-            self._walk(self._path, "", found)
+            for part, levels in self._parts.items():
+                self._walk(self._path / part, part + "/" if part else "", levels, found)
             self._entries = dict(sorted(found.items(), key=lambda pair: os.fsencode(pair[0])))
         return self._entries
 
@@ -122,7 +125,7 @@ class FolderTree:
     def only_on_disk(self, folder: str) -> Iterable[str]:
         return ()  # everything on disk is part of it
 
-    def _walk(self, folder: Path, prefix: str, found: dict[str, TreeEntry]) -> None:
+    def _walk(self, folder: Path, prefix: str, levels: int | None, found: dict[str, TreeEntry]) -> None:
         try:
             with os.scandir(folder) as names:
                 items = list(names)
@@ -132,8 +135,8 @@ class FolderTree:
             path = prefix + item.name
             status = item.stat(follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
-                if item.name != ".git":
-                    self._walk(Path(item.path), path + "/", found)
+                if item.name != ".git" and levels != 1:
+                    self._walk(Path(item.path), path + "/", levels - 1 if levels is not None else None, found)
             elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
                 found[path] = _folder_entry(status)
                 if len(found) > _MAX_ENTRIES:

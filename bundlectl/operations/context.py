@@ -63,5 +63,6 @@ class OperationContext:
     driving: Callable[[], AbstractContextManager[None]]  # while it lasts, runs of an engine in this process advance
     tool_version: str
     allowed: Allowance = NOTHING  # code of the repository that the invoker lets run
+    offline: bool = False  # nothing is asked over a network; so for every untrusted source
     # Runs the Python functions of a bundle on a tree, given the folder of the working tree; None when they may not.
     open_python: Callable[[SourceTree, Path | None], AbstractContextManager[RunPython]] | None = None

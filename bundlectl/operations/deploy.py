@@ -94,6 +94,13 @@ def _deploy(
     options = _options(request, saved)
     planned, recovered = plan_when_free(context, options, patience)
     refuse_unavailable(planned)
+    if saved is not None and not saved["complete"]:
+        raise Refused(
+            "the saved plan is incomplete and cannot be applied",
+            code="BND310",
+            detail=f"the backend was {str(saved['observed']).replace('_', ' ')} when it was made. Nothing was changed.",
+            hint="make it again without --offline and --refresh none: bundlectl plan --out FILE",
+        )
     if saved is not None and _is_comparable(saved, planned):
         _compare(context, saved, planned)
     if _is_done(planned, recovered):
@@ -219,6 +226,7 @@ def refuse_unavailable(planned: Planned) -> None:
             f'the plan for target "{planned.plan.target}" is incomplete and cannot be applied',
             code="BND310",
             detail=planned.observed.why_not or "something that it needs is not known yet. Nothing was changed.",
+            hint=None if planned.observed.read else "a deploy asks first: leave --offline and BUNDLECTL_OFFLINE out",
         )
 
 

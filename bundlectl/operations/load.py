@@ -3,6 +3,8 @@
 Decides which tree a command reads when neither --ref nor --worktree says so.
 """
 
+import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +17,7 @@ from bundlectl.git.repository import Repository, discover
 from bundlectl.git.trees import FolderTree, open_tree
 from bundlectl.model.allowance import Allowance
 from bundlectl.model.bundle import Bundle
-from bundlectl.model.diagnostic import Diagnostics, Severity
+from bundlectl.model.diagnostic import Diagnostic, Diagnostics, Severity
 from bundlectl.model.errors import BundlectlError, InputError, Refused, RepositoryError, UsageError
 from bundlectl.model.source import SourceTree
 from bundlectl.operations.code_size import too_much
@@ -23,6 +25,8 @@ from bundlectl.operations.context import OperationContext
 from bundlectl.operations.lookups import ask_backend
 
 NOT_A_REPOSITORY = "BND601"
+_OUTSIDE, _IS_OUTSIDE = "BND134", '" is outside the repository'  # of config.discovery
+_GLOB = re.compile(r"[*?\[]")
 _PYTHON_LEFT_OUT = "BND295"
 
 
@@ -89,13 +93,48 @@ def _for_validation(context: OperationContext) -> Loading:
     except RepositoryError as error:
         if error.code != NOT_A_REPOSITORY or context.source.ref is not None:
             raise
-        tree: SourceTree = FolderTree(context.start)
-        return Loading(None, tree, _read(context, tree, ""), outside=error)
+        return _outside_git(context, error)
     if repository.bare and context.source.ref is None:
         raise RepositoryError("bare repository: give --ref", code=NOT_A_REPOSITORY)
     ref = context.source.ref
     tree = open_tree(repository, ref=ref, worktree=ref is None)
     return Loading(repository, tree, _read(context, tree, repository.prefix))
+
+
+def _outside_git(context: OperationContext, error: RepositoryError) -> Loading:
+    """Plain files of this folder, and of those above it that an include names: a warning, since nothing bounds them."""
+    tree = FolderTree(context.start)
+    loaded = _read(context, tree, "")
+    leaving = [item for item in loaded.diagnostics if item.code == _OUTSIDE and item.summary.endswith(_IS_OUTSIDE)]
+    names = [item.summary.removesuffix(_IS_OUTSIDE)[1:] for item in leaving]
+    cleaned = [posixpath.normpath(posixpath.join(context.request.root or "", name)) for name in names]
+    up = max((name.split("/").count("..") for name in cleaned), default=0)
+    if not 0 < up <= len(context.start.parents) or context.allowed.untrusted:
+        return Loading(None, tree, loaded, outside=error)
+    top = context.start.parents[up - 1]
+    prefix = context.start.relative_to(top).as_posix()
+    parts: dict[str, int | None] = {prefix: None}
+    for name in cleaned:
+        steps = posixpath.normpath(posixpath.join(prefix, name)).split("/")
+        fixed = next((at for at, step in enumerate(steps[:-1]) if _GLOB.search(step)), len(steps) - 1)
+        folder = "/".join(steps[:fixed])
+        if (top / folder).is_dir() and folder != prefix:
+            parts[folder] = max(parts.get(folder) or 0, len(steps) - fixed)
+    tree = FolderTree(top, parts)
+    loaded = _read(context, tree, prefix)
+    warned = [_leaves(item, name, prefix) for item, name in zip(leaving, names, strict=True)]
+    return Loading(None, tree, replace(loaded, diagnostics=Diagnostics([*warned, *loaded.diagnostics])), outside=error)
+
+
+def _leaves(finding: Diagnostic, name: str, prefix: str) -> Diagnostic:
+    """What was an error with a repository around it, for paths from the new top."""
+    return replace(
+        finding,
+        severity=Severity.WARNING,
+        summary=f'"{name}" leaves the folder of the bundle, and no repository says how far that may go',
+        hint="git init in the folder that holds both",
+        spans=tuple(span._replace(file=posixpath.join(prefix, span.file)) for span in finding.spans),
+    )
 
 
 def load(context: OperationContext, *, ask: bool = True) -> Loading:
@@ -115,6 +154,7 @@ def load(context: OperationContext, *, ask: bool = True) -> Loading:
         )
     loading = _choose(context, repository)
     _refuse_uncommitted(context, loading)
+    about_source = [*_unfinished(context, loading), *_left_out(loading)]
     answers = ask_backend(context, loading.loaded) if ask else {}
     if answers:
         merged = {kind: {**context.request.lookups.get(kind, {}), **found} for kind, found in answers.items()}
@@ -122,7 +162,10 @@ def load(context: OperationContext, *, ask: bool = True) -> Loading:
         loading = loading._replace(loaded=_read(context, loading.tree, repository.prefix))
     loading = _with_python(context, loading)
     _refuse_without_python(context, loading)
-    return loading
+    if not about_source:
+        return loading
+    findings = Diagnostics([*about_source, *loading.loaded.diagnostics])
+    return loading._replace(loaded=replace(loading.loaded, diagnostics=findings))
 
 
 def load_tree(context: OperationContext, repository: Repository, tree: SourceTree) -> Loading:
@@ -203,9 +246,38 @@ def _not_source(context: OperationContext, repository: Repository) -> tuple[str,
     return (plan_file.resolve().relative_to(repository.top).as_posix(),)
 
 
+def _is_protected(loading: Loading) -> bool:
+    bundle = loading.loaded.bundle
+    return bundle is not None and (bundle.target.protected or loading.protected_on_disk)
+
+
+def _unfinished(context: OperationContext, loading: Loading) -> list[Diagnostic]:
+    """A warning while git is between two versions. Raises Refused BND609 for a protected target."""
+    what = loading.home.operation_in_progress() if context.source.ref is None else None
+    if what is None or loading.loaded.bundle is None:
+        return []
+    summary = f"{what} in progress: HEAD and the working tree are between two versions"
+    hint = "git bisect reset" if what == "bisect" else f"git {what} --continue, or git {what} --abort"
+    if _is_protected(loading):
+        raise Refused(summary, code="BND609", detail="Nothing was changed.", hint=hint)
+    return [Diagnostic(code="BND609", severity=Severity.WARNING, summary=summary, hint=hint)]
+
+
+def _left_out(loading: Loading) -> list[Diagnostic]:
+    """A warning when HEAD is read and files of the bundle differ from it."""
+    if not loading.left_out or loading.loaded.bundle is None:
+        return []
+    count = len(loading.left_out)
+    more = f" and {count - 1} more" if count > 1 else ""
+    files = "files" if count > 1 else "file"
+    summary = f'{count} uncommitted {files} of the bundle left out: "{loading.left_out[0]}"{more}'
+    hint = "HEAD is read; commit them, or give --worktree"
+    return [Diagnostic(code="BND307", severity=Severity.WARNING, summary=summary, hint=hint)]
+
+
 def _refuse_uncommitted(context: OperationContext, loading: Loading) -> None:
     bundle = loading.loaded.bundle
-    if bundle is None or not (bundle.target.protected or loading.protected_on_disk):
+    if bundle is None or not _is_protected(loading):
         return
     changed = loading.left_out or loading.tree.revision.dirty
     if context.source.worktree or (changed and context.source.ref is None):

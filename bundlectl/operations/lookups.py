@@ -1,6 +1,7 @@
 """Ids behind lookup variables, asked of the target's backend (config language 7.4).
 
-Called by operations.load for what a plan is made of; never for validate, and never for an untrusted source.
+Called by operations.load for what a plan is made of; never for validate, and never offline, which goes for every
+untrusted source.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ def ask_backend(context: OperationContext, loaded: Loaded) -> dict[str, dict[str
     Raises InputError BND238 for a name that the backend does not have, or has more than once, and BackendError.
     """
     bundle = loaded.bundle
-    if context.allowed.untrusted or bundle is None:
+    if context.offline or bundle is None:
         return {}
     if not any(finding.code == UNANSWERED for finding in loaded.diagnostics):
         return {}

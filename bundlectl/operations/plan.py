@@ -60,7 +60,6 @@ class PlanOptions(NamedTuple):
     selection: Selection = EVERYTHING
     changed_since: str | None = None  # a commit: only jobs that changed since
     refresh: Refresh = Refresh.ALL
-    offline: bool = False  # nothing is asked over a network
     fail_on_active_runs: bool = False
     empty: bool = False  # as if the bundle had no jobs: what is there goes
     purge: bool = False  # what goes is not kept for a while
@@ -100,12 +99,12 @@ def _planned(context: OperationContext, options: PlanOptions) -> Planned:
     loading, artifacts = _wanted(context, options)
     bundle = replace(loading.bundle, jobs={}, artifacts=()) if options.empty else loading.bundle
     store = context.open_store(loading.home, bundle)
-    recorded = _recorded(store, bundle, options)
+    recorded = _recorded(context, store, bundle)
     deployment = recorded.deployment
     selection = _selection(context, options, loading, deployment)
     backend = context.open_backend(bundle)
     digest = _code_left(deployment, selection) if options.empty else snapshot_digest(context, loading)
-    refresh = Refresh.NONE if options.offline else options.refresh
+    refresh = Refresh.NONE if context.offline else options.refresh
     identity, observed, found = _look(backend, refresh, deployment, bundle, digest, purge=options.purge)
     code, snapshot = _code(context, loading, store, deployment, digest) if not options.empty else ((), None)
     specs = specs_of(loading.loaded, found.documents)
@@ -170,7 +169,7 @@ def _judged(context: OperationContext, planned: Planned) -> Planned:
 
 
 def _wanted(context: OperationContext, options: PlanOptions) -> tuple[Loading, Artifacts]:
-    loading = load(context, ask=not options.offline)
+    loading = load(context)
     return (loading, Artifacts()) if options.empty else resolve_artifacts(context, loading, options.hidden)
 
 
@@ -188,9 +187,9 @@ def _removal(context: OperationContext, options: PlanOptions, bundle: Bundle) ->
     return Removal("the target is destroyed" if options.empty else NO_LONGER, until)
 
 
-def _recorded(store: StateStore, bundle: Bundle, options: PlanOptions) -> Recorded:
+def _recorded(context: OperationContext, store: StateStore, bundle: Bundle) -> Recorded:
     """The recorded state. Raises StateError when it is elsewhere and nothing may be asked."""
-    if options.offline and store.place != _HERE:
+    if context.offline and store.place != _HERE:
         raise StateError(
             f'the state of target "{bundle.target.name}" is kept at {store.place}, and --offline asks nothing',
             hint="leave --offline out; --refresh none asks for the state alone",

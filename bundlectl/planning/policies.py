@@ -17,11 +17,12 @@ from referencing.exceptions import Unresolvable
 from bundlectl.model.job import NATURAL_KEYS, JobSpec
 from bundlectl.model.location import FieldPath, Keyed, SourceSpan, key_of, path_short, path_text
 from bundlectl.model.plan import Action, Change, Plan, PolicyFinding
-from bundlectl.model.plan_document import plan_document
+from bundlectl.model.plan_document import hidden, plan_document
 
 CONFIG, PLAN = "config", "plan"
 _MOST = 20  # findings of one policy for one job
 _LONGEST = 200  # characters of a message
+_NAMES_ONLY = frozenset({"required", "dependentRequired", "additionalProperties"})  # say names, and no value
 _WRITTEN = frozenset({Action.CREATE, Action.UPDATE, Action.RENAME, Action.REPLACE})
 
 
@@ -102,7 +103,14 @@ def _errors(policy: Policy, document: Mapping[str, Any]) -> list[Said]:
         found = sorted(checker.iter_errors(document), key=lambda error: [str(step) for step in error.absolute_path])
     except Unresolvable as error:
         raise BadSchema(f'policy "{policy.name}" refers to {error.ref}, which is not in it') from None
-    return [(_path(document, error), error.message) for error in found[:_MOST]]
+    return [_said(_path(document, error), error) for error in found[:_MOST]]
+
+
+def _said(path: FieldPath, error: ValidationError) -> Said:
+    """What a schema found. Its own words show the value, and a plan can be read by many."""
+    if error.validator not in _NAMES_ONLY and hidden(error.instance, path) != error.instance:
+        return path, f'"{error.validator}" of the schema does not hold (the value is not shown)'
+    return path, error.message
 
 
 def _path(document: Any, error: ValidationError) -> FieldPath:

@@ -137,6 +137,9 @@ def _history_row(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         notes.append("hold")
     if manifest.get("outcome") not in (None, "complete"):
         notes.append(str(manifest.get("outcome")))
+    overridden = ", ".join(_overridden(manifest))
+    if overridden:
+        notes.append(f"overrode {overridden}")
     return (
         f"{visible(manifest.get('serial', '')):>2}",
         minute_text(str(manifest.get("ended") or manifest.get("started") or "")),
@@ -145,6 +148,14 @@ def _history_row(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         _what(manifest),
         visible("  ".join([changes, *notes])),
     )
+
+
+def _overridden(manifest: Mapping[str, Any]) -> Iterable[str]:
+    """Guards that somebody overrode, each by its name. What a change by hand gives its reason for is no guard."""
+    approval = manifest.get("approval") or {}
+    for item in approval.get("overrides") or ():
+        if isinstance(item, Mapping) and item.get("guard") != manifest.get("kind"):
+            yield str(item.get("guard")).replace("_", " ")
 
 
 def _changes(jobs: Iterable[Mapping[str, Any]]) -> str:

@@ -14,12 +14,44 @@ from bundlectl.base.files import write_atomic
 from bundlectl.model.codec import DocumentError, load_json, stored
 from bundlectl.model.errors import InputError, StalePlan
 from bundlectl.model.plan import FORMAT
-from bundlectl.model.plan_document import MEMBERS, document_digest
+from bundlectl.model.plan_document import MEMBERS, changes_digest, document_digest
 
 _UNREADABLE, _DIGEST, _ELSEWHERE, _SOURCE = "BND301", "BND302", "BND303", "BND304"
 _STATE, _FORMAT, _USED, _BACKEND, _FILE_SYSTEM = "BND305", "BND306", "BND308", "BND309", "BND623"
 
 MAX_BYTES = 256 << 20
+
+# Members that may differ in the same plan made now: compared as parts, or moved on by time, or by who asks and from
+# where. Everything else that the file shows has to be what the plan made now shows, or somebody was shown something
+# else than what would be done. Guards and policies are asked again at every deploy.
+_PASSING = frozenset(
+    {
+        *("tool_version", "created", "expires", "digest", "changes", "changes_digest", "source", "variables"),
+        *("guards", "policy", "policy_source", "drift", "diagnostics", "observed"),
+    }
+)
+_PASSING_COUNTS = frozenset({"drift", "denied", "warned"})
+
+_NONE = type(None)
+# The form of each member: what a plan file says is looked at only after it has this form.
+_FORMS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("tool_version", "created", "expires", "bundle", "target", "observed", "changes_digest"), (str,)),
+    **dict.fromkeys(("snapshot", "config_digest"), (str, _NONE)),
+    **dict.fromkeys(("source", "base", "backend", "code", "summary"), (dict,)),
+    **dict.fromkeys(("artifacts", "variables", "hooks", "changes", "drift", "policy", "guards"), (list,)),
+    **dict.fromkeys(("debt", "left_out", "holds", "diagnostics"), (list,)),
+    **dict.fromkeys(("selection", "promotion", "rollback"), (dict, _NONE)),
+    "complete": (bool,),
+}
+_SCALARS = (str, int, _NONE)
+# Members of members that are compared.
+_INNER: Mapping[str, tuple[str, ...]] = {
+    "source": ("commit", "tree"),
+    "base": ("state_tip", "lineage", "serial"),
+    "backend": ("kind", "host", "workspace_id"),
+}
+# Lists of objects, and what each object has.
+_ITEMS: Mapping[str, tuple[str, ...]] = {"artifacts": ("path",), "variables": ("name", "digest"), "changes": ()}
 _AGAIN = "make the plan again, and review it again: bundlectl plan --out FILE"
 
 Document = Mapping[str, Any]
@@ -75,6 +107,12 @@ _PARTS = (
     ),
     _Part("tree", _SOURCE, lambda plan: plan["source"]["tree"], _moved("tree")),
     _Part("snapshot", _SOURCE, lambda plan: plan["snapshot"], _moved("snapshot")),
+    _Part(
+        "variables",
+        _SOURCE,
+        lambda plan: {item["name"]: item["digest"] for item in plan["variables"]},
+        lambda old, new: f"plan is for other values of variables: {_unequal(old, new)}",
+    ),
     _Part("configuration", _SOURCE, lambda plan: plan["config_digest"], _moved("configuration")),
     _Part(
         "artifacts",
@@ -110,6 +148,19 @@ _PARTS = (
 )
 
 
+def _lasting(plan: Document) -> dict[str, Any]:
+    """What a plan shows that is the same whenever it is made of the same parts."""
+    counts = {name: value for name, value in plan["summary"].items() if name not in _PASSING_COUNTS}
+    return {**{name: value for name, value in plan.items() if name not in _PASSING}, "summary": counts}
+
+
+def _unequal(old: Document, new: Document) -> str:
+    """Which members are not the same."""
+    names = sorted(name for name in {*old, *new} if name not in old or name not in new or old[name] != new[name])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(f'"{name}"' for name in names[:5]) + more
+
+
 def save(path: Path, document: Document) -> None:
     """Writes a plan document, readable by its owner only, whole or not at all. Raises InputError BND623."""
     try:
@@ -126,6 +177,7 @@ def load(path: Path) -> dict[str, Any]:
     """A plan document that is whole and unchanged.
 
     Raises InputError BND301 when it cannot be read, StalePlan BND306 for another format, BND302 when it was edited.
+    A digest can be made again by whoever edits the file: what it says is still not trusted, see `compare`.
     """
     try:
         with path.open("rb") as file:
@@ -157,6 +209,11 @@ def compare(saved: Document, fresh: Document, *, now_ms: int, used_as: str | Non
     matching = [part.name for part in _PARTS if part not in different]
     lines = [f"{part.name}: {_difference(part, saved, fresh)}" for part in different]
     failures = [(part.code, part.summary(part.value(saved), part.value(fresh))) for part in different]
+    # With every part as it was, what else the file shows has to be what is so.
+    if not different and _lasting(saved) != _lasting(fresh):
+        names = _unequal(_lasting(saved), _lasting(fresh))
+        failures.append((_STATE, f"plan shows other contents than the same plan made now: {names}"))
+        lines.append(f"contents: {names}")
     if parse_rfc3339(saved["expires"]) <= now_ms:
         failures.append((_USED, f"plan expired at {saved['expires']}"))
         lines.append(f"age: it was made at {saved['created']} and held until {saved['expires']}")
@@ -182,6 +239,8 @@ def _difference(part: _Part, saved: Document, fresh: Document) -> str:
         return f"plan {'/'.join(old)}, now {'/'.join(new)}"
     if part.name == "artifacts":
         return _artifact_difference(old, new)
+    if isinstance(old, dict):
+        return _unequal(old, new)
     if isinstance(old, list):
         return f"plan {len(old)}, now {len(new)}" if len(old) != len(new) else "other contents"
     return f"plan {_shown(old)}, now {_shown(new)}"
@@ -221,15 +280,57 @@ def _check_format(document: Mapping[str, Any]) -> None:
         tool = document.get("tool_version")
         needed = f"bundlectl >= {tool}" if isinstance(tool, str) else "another bundlectl"
         raise StalePlan(f'plan format "{found}" needs {needed}', code=_FORMAT, hint=_AGAIN)
-    if document.get("digest") != document_digest(document):
-        raise StalePlan(
-            "plan digest does not match its content",
-            code=_DIGEST,
-            detail="the file was edited, or damaged on the way; nothing was changed",
-            hint=_AGAIN,
-        )
+    if document.get("digest") != _digest_of(document_digest, document):
+        raise _edited("plan digest does not match its content")
     unknown = sorted(document.keys() - MEMBERS)
     missing = sorted(MEMBERS - document.keys())
     if unknown or missing:
         what = f'has an unknown member "{unknown[0]}"' if unknown else f'lacks the member "{missing[0]}"'
         raise StalePlan(f"plan {what}", code=_FORMAT, hint=_AGAIN)
+    misshapen = _misshapen(document)
+    if misshapen is not None:
+        raise StalePlan(f'plan member "{misshapen}" has another form than a plan has', code=_FORMAT, hint=_AGAIN)
+    # The list that people read, and the digest that is compared, are one thing.
+    if document["changes_digest"] != _digest_of(changes_digest, document):
+        raise _edited("plan changes do not match their digest")
+
+
+def _edited(summary: str) -> StalePlan:
+    return StalePlan(
+        summary, code=_DIGEST, detail="the file was edited, or damaged on the way; nothing was changed", hint=_AGAIN
+    )
+
+
+def _digest_of(digest: Callable[[Document], str], document: Document) -> str | None:
+    """The digest; None when the content has none: bundlectl never wrote such a value."""
+    try:
+        return digest(document)
+    except (ValueError, TypeError):
+        return None
+
+
+def _misshapen(document: Document) -> str | None:
+    """The first member that has not the form of a plan's."""
+    for name, types in _FORMS.items():
+        if not isinstance(document[name], types):
+            return name
+    for name, members in _INNER.items():
+        for member in members:
+            if member not in document[name] or not isinstance(document[name][member], _SCALARS):
+                return f"{name}.{member}"
+    for name, members in _ITEMS.items():
+        for number, item in enumerate(document[name]):
+            if not _is_item(item, members):
+                return f"{name}[{number}]"
+    for name in ("created", "expires"):
+        try:
+            parse_rfc3339(document[name])
+        except (ValueError, OverflowError):
+            return name
+    return None
+
+
+def _is_item(item: Any, members: tuple[str, ...]) -> bool:
+    if not isinstance(item, dict) or not isinstance(item.get("name"), _SCALARS):
+        return False
+    return all(name in item and isinstance(item[name], _SCALARS) for name in members)

@@ -20,10 +20,13 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "platformdirs": ("cli.environment",),
     "pydantic": ("schema",),
     "pydantic_core": ("schema",),
-    "requests": ("base.http",),
+    "requests": ("base.http", "backends.jobs_api.http"),
     "rich": ("render",),
+    "starlette": ("web",),
     "sqlite3": ("engine", "config.index"),  # who opens a database: OPENS_SQLITE
     "typer": ("cli",),
+    "urllib3": ("backends.jobs_api.http",),  # what requests is made of: connections that say when they begin
+    "uvicorn": ("web",),
     "yaml": ("config.yaml_reader", "config.writer_tree"),
 }
 
@@ -40,6 +43,7 @@ EFFECTS: dict[str, tuple[str, ...]] = {
         "engine.executors.local",
         "engine.scheduler",
         "engine.worker",
+        "web.server",
     ),
     "socketserver": (),
     "subprocess": ("base.process", "engine.worker", "engine.taskside"),
@@ -59,6 +63,7 @@ REGISTRIES = (
     "config.structure",
     "engine.api.jobs",
     "engine.api.requests",
+    "engine.api.routes",  # routes of a workspace: decision 31
     "engine.service",
     "backends.registry",
     "engine.tasks.registry",

@@ -87,6 +87,7 @@ def test_row_50_another_kind_is_expected(text: str, wanted: str, kind: str) -> N
 # Row -> the test that holds it.
 _GIT, _STATE, _API = "tests/unit/git", "tests/contract", "tests/unit/backends/jobs_api"
 _BOMBS, _ARGUMENTS = "tests/hostile/test_yaml_inputs.py::", "tests/acceptance/bad_input/names/expected.txt"
+_LOAD = "tests/unit/operations/test_load.py::"
 _PLAN_FILE = "tests/unit/state/test_plan_file.py::"
 ELSEWHERE: dict[int, str] = {
     22: _BOMBS + "test_a_bomb_is_refused_in_a_child_process_before_it_grows",
@@ -105,9 +106,17 @@ ELSEWHERE: dict[int, str] = {
     131: f"{_GIT}/test_repository.py::test_how_commits_are_related",
     132: f"{_GIT}/test_repository.py::test_a_detached_head_has_no_ref",
     133: "tests/unit/operations/test_load.py::test_a_protected_target_takes_no_uncommitted_file",
+    134: _LOAD + "test_a_tree_between_two_versions_is_refused_where_it_matters_and_named_elsewhere",
     135: f"{_GIT}/test_repository.py::test_another_users_repository",
+    136: f"{_GIT}/test_remote.py::test_what_cannot_be_reached",
+    137: f"{_GIT}/test_remote.py::test_refused_credentials",
+    138: f"{_GIT}/test_remote.py::test_refused_credentials",
+    139: f"{_GIT}/test_remote.py::test_a_name_that_is_not_taken_is_told_from_a_ref_that_is_protected",
+    140: f"{_GIT}/test_remote.py::test_a_name_that_is_not_taken_is_told_from_a_ref_that_is_protected",
+    141: f"{_GIT}/test_urls.py::test_addresses_that_a_bundle_may_not_name",
     142: _ARGUMENTS,
     143: _ARGUMENTS,
+    144: _ARGUMENTS,
     145: _ARGUMENTS,
     146: _ARGUMENTS,
     147: "tests/unit/operations/test_load.py::test_ref_and_worktree_exclude_each_other",
@@ -117,6 +126,7 @@ ELSEWHERE: dict[int, str] = {
     151: "tests/acceptance/test_interrupts.py::test_an_interrupted_run_is_cancelled_and_recorded",
     152: "tests/acceptance/bad_input/no_terminal/expected.txt",
     153: "tests/acceptance/bad_input/no_terminal/expected.txt",
+    154: "tests/crash/test_full_disk.py::test_a_deploy_that_finds_no_room_is_done_by_the_next",
     155: "tests/unit/render/test_console.py::test_an_ascii_stream_shows_escapes",
     156: "tests/unit/render/test_console.py::test_colour",
     157: _PLAN_FILE + "test_a_damaged_file",
@@ -130,7 +140,10 @@ ELSEWHERE: dict[int, str] = {
     165: _PLAN_FILE + "test_each_part_is_named",
     166: f"{_STATE}/test_state_stores.py::test_a_forged_state_is_refused_with_its_code",
     167: f"{_STATE}/test_state_stores.py::test_a_forged_state_is_refused_with_its_code",
+    169: "tests/unit/state/test_remotes.py::test_a_rewritten_history_is_refused_until_it_is_accepted",
+    170: "tests/unit/operations/test_bind.py::test_a_job_of_somebody_else_is_refused",
     171: f"{_STATE}/state_suite.py::test_an_open_apply_stops_others",
+    172: "tests/unit/operations/test_state.py::test_only_the_named_apply_is_unlocked_and_only_when_its_holder_is_gone",
     174: "tests/unit/planning/test_planner.py::test_an_edit_on_the_backend_is_drift_and_is_set_back",
     175: f"{_API}/test_answers.py::test_failure",
     176: f"{_API}/test_answers.py::test_failure",
@@ -150,22 +163,10 @@ ELSEWHERE: dict[int, str] = {
     198: f"{_STATE}/test_engine_runs_api.py::test_wishes_that_do_not_hold",
 }
 # Row -> the part of bundlectl that does not exist yet.
-_REMOTE, _RECOVERY, _HTTP, _SERVER = "state on a remote", "recovery of state by hand", "the client over HTTP", "serve"
+_HTTP, _SERVER = "the client over HTTP", "serve"
 WAITS: dict[int, str] = {
-    134: "guards on a rebase or merge in progress",
-    136: _REMOTE,
-    137: _REMOTE,
-    138: _REMOTE,
-    139: _REMOTE,
-    140: _REMOTE,
-    141: _REMOTE,
-    144: "options that may be given once only",
-    154: "a deploy on a full disk",
-    168: _RECOVERY,
-    169: _RECOVERY,
-    170: _RECOVERY,
-    172: _RECOVERY,
-    173: _RECOVERY,
+    168: "deploy --accept-lost-state",
+    173: "a form of open applies that a later version changes",
     183: _HTTP,
     184: _HTTP,
     185: _HTTP,

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from bundlectl.backends.jobs_api.transport import InProcessTransport
 from bundlectl.base.clock import FrozenClock
 from bundlectl.engine.service import Engine
+from tests.served import Served
 
 OURS = "/api/bundlectl/1"
 # Clients of the platform repeat any error that contains one of these for five minutes.
@@ -19,11 +21,18 @@ RETRIED = (
 
 
 class Api:
-    """Short ways to ask."""
+    """Short ways to ask: the handler in this process, or the same engine behind a server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, over: str = "process") -> None:
         self.clock = FrozenClock()
         self.engine = Engine(folder, self.clock, user="ann@example.com", environment={"PATH": "/usr/bin:/bin"})
+        self.served = Served(self.engine) if over == "http" else None
+        self._transport = InProcessTransport(self.engine.handle) if self.served is None else self.served.transport()
+
+    def close(self) -> None:
+        if self.served is not None:
+            self.served.stop()
+        self.engine.stop()
 
     def call(
         self, method: str, path: str, /, document: Any = None, headers: dict[str, str] | None = None, **query: Any
@@ -31,7 +40,7 @@ class Api:
         """Status and document of one request; `path` below jobs/ unless it is absolute."""
         whole = path if path.startswith("/") else f"/api/2.2/jobs/{path}"
         texts = {name: str(value) for name, value in query.items()}
-        return self.engine.handle(method, whole, texts, document, headers or {})
+        return self._transport.request(method, whole, texts, document, headers or {})[:2]
 
     def get(self, path: str, /, **query: Any) -> Any:
         status, document = self.call("GET", path, **query)

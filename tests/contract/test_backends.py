@@ -1,4 +1,4 @@
-"""The backend suite on every backend: the embedded engine in process."""
+"""The backend suite on every backend: the embedded engine in process, and behind a server as another machine is."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +18,7 @@ from bundlectl.engine.tasks.registry import PROCESS_TYPES
 from bundlectl.model.bundle import Target
 from bundlectl.model.run import Run
 from tests.contract.backend_suite import CodeSuite, JobsSuite, Place, RunsSuite
+from tests.served import TOKEN, Served
 
 ROOT = "/Workspace/Users/ann@example.com/.bundle/sales/dev"
 _POLL_S = 0.02
@@ -85,6 +86,71 @@ class TestJobsApiWithoutHiding(_Local, JobsSuite):
 
 
 class TestLocalCode(_Local, CodeSuite):
+    pass
+
+
+class _Server(_Local):
+    """The same engine over HTTP, with credentials from an environment."""
+
+    KIND = "server"
+
+    @pytest.fixture
+    def place(self, engine: Engine, tmp_path: Path) -> Iterator[Place]:
+        served = Served(engine)
+        clock = SystemClock()
+        options = {"url": served.address} if self.KIND == "server" else {}
+        target = Target(name="dev", backend=self.KIND, backend_options=options, host=served.address)
+        environment = {"DATABRICKS_HOST": served.address, "DATABRICKS_TOKEN": TOKEN}
+
+        def reopen() -> Backend:
+            return open_backend(BackendRequest(target, ROOT, f"{ROOT}/files", _no_engine, environment=environment))
+
+        def settle(backend: Backend, run_id: str) -> Run:
+            engine.start()
+            deadline = clock.boot_s() + _PATIENCE_S
+            while not (run := backend.run(run_id)).is_terminal:
+                assert clock.boot_s() < deadline, f"run {run_id} is still {run.state}"
+                clock.sleep(_POLL_S)
+            return run
+
+        yield Place(reopen(), reopen, f"{ROOT}/files", settle)
+        served.stop()
+        assert served.faults == []
+
+
+def _no_engine() -> Callable[..., tuple[int, Any]]:
+    raise AssertionError("another machine has the engine")
+
+
+class _Workspace(_Server):
+    """The engine as a workspace: nothing but what the platform has is asked of it."""
+
+    KIND = "databricks"
+
+
+class TestDatabricksJobs(_Workspace, JobsSuite):
+    pass
+
+
+class TestDatabricksCode(_Workspace, CodeSuite):
+    pass
+
+
+class TestDatabricksRuns(_Workspace, RunsSuite):
+    def test_the_environment_of_a_job_is_named(self, place: Place) -> None:
+        """Nobody knows what a cluster has before it runs."""
+        assert place.backend.environment(self._deployed(place, b"")) == []
+
+
+class TestServerJobs(_Server, JobsSuite):
+    pass
+
+
+class TestServerCode(_Server, CodeSuite):
+    pass
+
+
+class TestServerRuns(_Server, RunsSuite):
     pass
 
 

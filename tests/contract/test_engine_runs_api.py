@@ -1,4 +1,5 @@
-"""Runs in the engine's API: requests, paging, queue, tokens, cancel, manifests, snapshots. In process, no scheduler."""
+"""Runs in the engine's API: requests, paging, queue, tokens, cancel, manifests, snapshots. In process and over
+HTTP, with the same results; no scheduler."""
 
 import json
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ import pytest
 from tests.contract.engine_api import OURS, Api, task
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    api = Api(tmp_path / "engine")
+@pytest.fixture(params=["process", "http"])
+def api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Api]:
+    api = Api(tmp_path / "engine", request.param)
     yield api
-    api.engine.stop()
+    api.close()
 
 
 def test_a_run_that_waits_for_the_scheduler(api: Api) -> None:

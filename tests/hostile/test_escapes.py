@@ -228,6 +228,7 @@ def _deployment(bad: str) -> dict[str, Any]:
         "rollback": {"to": bad},
         "outcome": bad,
         "jobs": [{"action": bad}],
+        "approval": {"overrides": [{"guard": bad, "reason": bad}]},
     }
 
 

@@ -29,16 +29,18 @@ class JobsApiBackend:
         *,
         root_path: str,
         file_path: str,
-        host: str | None = None,
+        remote: bool = False,
     ) -> None:
         self._client = JobsClient(transport)
         self._engine = EngineCalls(self._client)
         self._places = Places(root_path.rstrip("/"), file_path.rstrip("/"))
-        self._host = host
+        self._remote = remote
         self.capabilities = capabilities
 
     def identity(self) -> BackendIdentity:
-        return BackendIdentity(kind=self.capabilities.kind, host=self._host, workspace_id=self._engine.identity())
+        id = self._engine.identity()
+        host = self._client.place if self._remote else None
+        return BackendIdentity(kind=self.capabilities.kind, host=host, workspace_id=id)
 
     def observe(self, lineage: str | None, target: str) -> Observed:
         jobs = () if lineage is None else self._engine.owned_jobs(lineage, target)

@@ -100,17 +100,29 @@ class JobsClient:
         """The job's whole `settings`. Raises NotFound."""
         call = Call(f"read job {id}")
         settings: dict[str, Any] = {}
-        for answer, page in self._pages(call, f"{_JOBS}/get", {"job_id": str(number(id, "job"))}):
+        for answer, page in self.pages(call, f"{_JOBS}/get", {"job_id": str(number(id, "job"))}):
             part = page.get("settings")
             if not isinstance(part, dict):
                 raise unusable(answer, call, self.place, missing="settings")
             _extend(settings, part, _PAGED_SETTINGS)
         return settings
 
+    def list_jobs(self) -> Iterator[dict[str, Any]]:
+        """Every job with its settings and tasks, as far as a listing has them (`has_more`: not all of them)."""
+        call = Call("list jobs")
+        query = {"limit": str(_JOBS_PAGE), "expand_tasks": "true"}
+        for answer, page in self.pages(call, f"{_JOBS}/list", query):
+            jobs = page.get("jobs", [])
+            if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+                raise unusable(answer, call, self.place, missing="list of jobs")
+            for job in jobs:
+                self._id_in("job_id", call, answer, job)
+            yield from jobs
+
     def jobs_named(self, name: str) -> Iterator[str]:
         """Ids of the jobs with exactly this name; the API's own filter takes no notice of upper and lower case."""
         call = Call("list jobs")
-        for answer, page in self._pages(call, f"{_JOBS}/list", {"limit": str(_JOBS_PAGE), "name": name}):
+        for answer, page in self.pages(call, f"{_JOBS}/list", {"limit": str(_JOBS_PAGE), "name": name}):
             jobs = page.get("jobs", [])
             if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
                 raise unusable(answer, call, self.place, missing="list of jobs")
@@ -136,7 +148,7 @@ class JobsClient:
         call = Call(f"read run {id}")
         run: dict[str, Any] = {}
         query = {"run_id": str(number(id, "run"))}
-        for _, page in self._pages(call, f"{_JOBS}/runs/get", query):
+        for _, page in self.pages(call, f"{_JOBS}/runs/get", query):
             _extend(run, page, _PAGED_RUN)
         return run
 
@@ -148,7 +160,7 @@ class JobsClient:
             query["job_id"] = str(number(job_id, "job"))
         if active_only:
             query["active_only"] = "true"
-        for answer, page in self._pages(call, f"{_JOBS}/runs/list", query):
+        for answer, page in self.pages(call, f"{_JOBS}/runs/list", query):
             runs = page.get("runs", [])
             if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
                 raise unusable(answer, call, self.place, missing="list of runs")
@@ -159,7 +171,7 @@ class JobsClient:
         call = Call(f"cancel run {id}", writes=True)
         self.ask(call, "POST", f"{_JOBS}/runs/cancel", document={"run_id": number(id, "run")})
 
-    def _pages(self, call: Call, path: str, query: Mapping[str, str]) -> Iterator[tuple[Answer, dict[str, Any]]]:
+    def pages(self, call: Call, path: str, query: Mapping[str, str]) -> Iterator[tuple[Answer, dict[str, Any]]]:
         """Every page of a listing. Raises BackendError when a page token comes twice."""
         seen: set[str] = set()
         token = ""

@@ -39,8 +39,8 @@ def publish(calls: EngineCalls, snapshot: Snapshot, read_blobs: BlobReader) -> i
 
 
 def _send(calls: EngineCalls, snapshot: Snapshot, files: list[SnapshotFile], read_blobs: BlobReader) -> int:
-    for batch in _batches(files):
-        _send_batch(calls, snapshot.digest, batch, _read(batch, read_blobs))
+    for batch in batches(files):
+        _send_batch(calls, snapshot.digest, batch, contents_of(batch, read_blobs))
     return len(files)
 
 
@@ -70,7 +70,8 @@ def _send_batch(calls: EngineCalls, digest: str, batch: list[SnapshotFile], cont
             pass
 
 
-def _read(batch: list[SnapshotFile], read_blobs: BlobReader) -> dict[str, bytes]:
+def contents_of(batch: list[SnapshotFile], read_blobs: BlobReader) -> dict[str, bytes]:
+    """Contents of files by blob. Raises RepositoryError for one that the source no longer has."""
     wanted = list(dict.fromkeys(file.blob for file in batch))
     contents = read_blobs(wanted)
     for file in batch:
@@ -79,7 +80,8 @@ def _read(batch: list[SnapshotFile], read_blobs: BlobReader) -> dict[str, bytes]
     return {blob: contents[blob] for blob in wanted}
 
 
-def _batches(files: list[SnapshotFile]) -> list[list[SnapshotFile]]:
+def batches(files: list[SnapshotFile]) -> list[list[SnapshotFile]]:
+    """Files in groups that may be held in memory together."""
     batches: list[list[SnapshotFile]] = []
     size = 0
     for file in files:

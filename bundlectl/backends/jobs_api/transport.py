@@ -1,10 +1,11 @@
-"""How a request reaches the Jobs API: the Transport protocol, and the one that calls an engine in this process.
+"""How a request reaches the Jobs API: the Transport protocol, one for an engine in this process, one opened late.
 
 Used by client. Whoever carries requests over a network is another Transport; documents, statuses and error bodies
 are the same.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from bundlectl.backends.base import Handler
@@ -15,6 +16,7 @@ class Answer(NamedTuple):
 
     status: int
     document: Any
+    workspace: str | None = None  # id of the workspace, where the answer says it
 
 
 class NotSent(Exception):
@@ -63,3 +65,30 @@ class InProcessTransport:
         self, method: str, path: str, query: Mapping[str, str], document: Any, headers: Mapping[str, str]
     ) -> Answer:
         return Answer(*self._handler(method, path, query, document, headers))
+
+
+class DeferredTransport:
+    """A transport that is opened by its first use: what asks nothing needs no credentials, and loads nothing.
+
+    Its methods raise what `open_transport` raises too.
+    """
+
+    def __init__(self, open_transport: Callable[[], Transport]) -> None:
+        self._open = open_transport
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+
+    @property
+    def place(self) -> str:
+        return self._opened().place
+
+    def request(
+        self, method: str, path: str, query: Mapping[str, str], document: Any, headers: Mapping[str, str]
+    ) -> Answer:
+        return self._opened().request(method, path, query, document, headers)
+
+    def _opened(self) -> Transport:
+        with self._lock:
+            if self._transport is None:
+                self._transport = self._open()
+            return self._transport

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from bundlectl.base.suggest import nearest
-from bundlectl.cli.environment import flag
 from bundlectl.cli.options import Common, StreamOption, StreamOutput, application, command
 from bundlectl.cli.results import show_findings, show_plan
 from bundlectl.cli.selection_options import ChangedSinceOption, ExcludeOption, SelectOption
@@ -52,9 +51,6 @@ def plan(
             "--refresh", help="What is compared with the backend: every job, those that the bundle changes, nothing."
         ),
     ] = Refresh.ALL,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Ask nothing over a network: recorded state only.")
-    ] = False,
     select: SelectOption = None,
     exclude: ExcludeOption = None,
     changed_since: ChangedSinceOption = None,
@@ -70,7 +66,6 @@ def plan(
         selection=Selection.of(select or (), exclude or ()),
         changed_since=changed_since,
         refresh=refresh,
-        offline=offline or flag(session.context.environment, "BUNDLECTL_OFFLINE"),
     )
     planned = make_plan(session.context, options)
     show_findings(session, planned.loading)

@@ -4,10 +4,14 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A request that is refused. `status` is the HTTP status, `code` the error code of the Jobs API."""
+    """A request that is refused. `status` is the HTTP status, `code` the error code of the Jobs API.
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    `allow`: the methods that a path takes instead.
+    """
+
+    def __init__(self, status: int, code: str, message: str, *, allow: tuple[str, ...] = ()) -> None:
         super().__init__(message)
+        self.allow = allow
         self.status = status
         self.code = code
         self.message = message

@@ -72,6 +72,10 @@ def _replace(connection: Any, request: Request, old: jobs.Job, settings: dict[st
         jobs.replace(connection, old.id, settings)
     except jobs.OwnerTaken as error:
         raise ApiError(409, "RESOURCE_ALREADY_EXISTS", f"Job {error.job_id} carries this ownership id.") from error
+    if "access_control_list" in settings:
+        from bundlectl.engine.api import access
+
+        access.forget_entries(connection, old.id)
     if jobs.is_hidden(settings):
         runs.drop_queued(connection, old.id, now)
     runs.set_timeout(connection, old.id, settings.get("timeout_seconds") or 0)
@@ -86,6 +90,7 @@ def delete(request: Request) -> dict[str, Any]:
         _fence(connection, request, old.settings)
         runs.drop_queued(connection, id, services.clock.now_ms())
         jobs.delete(connection, id)
+        connection.execute("DELETE FROM access WHERE object = ?", (f"jobs/{id}",))
     services.notify()
     return {}
 
@@ -167,6 +172,10 @@ def _checked(request: Request, settings: dict[str, Any]) -> dict[str, Any]:
     if found:
         more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
         raise invalid(found[0] + more)
+    if settings.get("access_control_list") is not None:
+        from bundlectl.engine.api.access import checked_entries
+
+        checked_entries(settings["access_control_list"])
     return settings
 
 

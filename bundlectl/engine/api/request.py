@@ -28,6 +28,17 @@ class Services(NamedTuple):
     version: str
 
 
+class Content(bytes):
+    """A file as an answer: its bytes, and when it was written (epoch milliseconds)."""
+
+    modified: int
+
+    def __new__(cls, content: bytes, modified: int = 0) -> "Content":
+        made = super().__new__(cls, content)
+        made.modified = modified
+        return made
+
+
 class Request(NamedTuple):
     """One call. `arguments` are the variable parts of the path; `queue_by_default` depends on the API's version."""
 
@@ -54,6 +65,10 @@ class Request(NamedTuple):
     def query_id(self, name: str) -> int:
         """A required id in the query."""
         return _id(name, self.query.get(name))
+
+    def path_id(self) -> int:
+        """The id that is a part of the path."""
+        return _id("id", self.arguments[0])
 
     def flag(self, name: str) -> bool:
         """A boolean of the query; absent is false."""

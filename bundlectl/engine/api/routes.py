@@ -5,54 +5,38 @@ Called by service. Every refusal has the same body. A path that exists for anoth
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bundlectl.engine.api import jobs, requests, runs, snapshots
 from bundlectl.engine.api.errors import ApiError
 from bundlectl.engine.api.request import Request, Services
-
-
-class Route(NamedTuple):
-    """One call. Groups of the path become arguments."""
-
-    method: str
-    path: re.Pattern[str]
-    answer: Callable[[Request], dict[str, Any]]
-
-
-def _jobs(method: str, path: str, answer: Callable[[Request], dict[str, Any]]) -> Route:
-    return Route(method, re.compile(rf"/api/(?P<version>2\.[012])/jobs/{path}"), answer)
-
-
-def _ours(method: str, path: str, answer: Callable[[Request], dict[str, Any]]) -> Route:
-    return Route(method, re.compile(rf"/api/bundlectl/1/{path}"), answer)
-
+from bundlectl.engine.api.route import SETTINGS, UPLOAD, Route, jobs_route, own_route
 
 ROUTES: tuple[Route, ...] = (
-    _jobs("POST", "create", jobs.create),
-    _jobs("POST", "reset", jobs.reset),
-    _jobs("POST", "update", jobs.update),
-    _jobs("POST", "delete", jobs.delete),
-    _jobs("GET", "get", jobs.get),
-    _jobs("GET", "list", jobs.list_jobs),
-    _jobs("POST", "run-now", requests.run_now),
-    _jobs("POST", "runs/submit", requests.submit),
-    _jobs("GET", "runs/get", runs.get),
-    _jobs("GET", "runs/list", runs.list_runs),
-    _jobs("GET", "runs/get-output", runs.get_output),
-    _jobs("POST", "runs/cancel", requests.cancel),
-    _jobs("POST", "runs/cancel-all", requests.cancel_all),
-    _jobs("POST", "runs/repair", requests.repair),
-    _jobs("POST", "runs/delete", requests.delete),
-    _ours("GET", "identity", snapshots.identity),
-    _ours("GET", "jobs", jobs.owned),
-    _ours("GET", "runs/([^/]+)/log", runs.log),
-    _ours("GET", "runs/([^/]+)/manifest", runs.manifest),
-    _ours("GET", "environment", snapshots.environment),
-    _ours("GET", "snapshots/([^/]+)", snapshots.state),
-    _ours("POST", "snapshots/([^/]+)/files", snapshots.stage),
-    _ours("POST", "snapshots/([^/]+)/seal", snapshots.seal),
+    jobs_route("POST", "create", jobs.create, SETTINGS),
+    jobs_route("POST", "reset", jobs.reset, SETTINGS),
+    jobs_route("POST", "update", jobs.update, SETTINGS),
+    jobs_route("POST", "delete", jobs.delete),
+    jobs_route("GET", "get", jobs.get),
+    jobs_route("GET", "list", jobs.list_jobs),
+    jobs_route("POST", "run-now", requests.run_now),
+    jobs_route("POST", "runs/submit", requests.submit, SETTINGS),
+    jobs_route("GET", "runs/get", runs.get),
+    jobs_route("GET", "runs/list", runs.list_runs),
+    jobs_route("GET", "runs/get-output", runs.get_output),
+    jobs_route("POST", "runs/cancel", requests.cancel),
+    jobs_route("POST", "runs/cancel-all", requests.cancel_all),
+    jobs_route("POST", "runs/repair", requests.repair),
+    jobs_route("POST", "runs/delete", requests.delete),
+    own_route("GET", "identity", snapshots.identity),
+    own_route("GET", "jobs", jobs.owned),
+    own_route("GET", "runs/([^/]+)/log", runs.log),
+    own_route("GET", "runs/([^/]+)/manifest", runs.manifest),
+    own_route("GET", "environment", snapshots.environment),
+    own_route("GET", "snapshots/([^/]+)", snapshots.state),
+    own_route("POST", "snapshots/([^/]+)/files", snapshots.stage)._replace(takes="bytes", limit=UPLOAD),
+    own_route("POST", "snapshots/([^/]+)/seal", snapshots.seal),
 )
 
 
@@ -63,20 +47,20 @@ def handle(
     query: Mapping[str, str],
     document: Any,
     headers: Mapping[str, str],
-) -> tuple[int, dict[str, Any]]:
+) -> tuple[int, Any]:
     """One answer. Raises only what is a fault of ours, or an engine that cannot be opened (StateError)."""
     try:
-        route, match = _find(method, path)
+        route, match = find(method, path)
         groups = match.groupdict()
         request = Request(
             services=services,
             query=query,
             document=document,
             headers={name.lower(): value for name, value in headers.items()},
-            arguments=() if groups else match.groups(),
+            arguments=() if groups else tuple(each or "" for each in match.groups()),
             queue_by_default=groups.get("version") == "2.2",
         )
-        return 200, route.answer(request)
+        return route.status, route.answer(request)
     except ApiError as error:
         return error.status, error.document()
     except sqlite3.OperationalError as error:
@@ -87,13 +71,30 @@ def handle(
         return refused.status, refused.document()
 
 
-def _find(method: str, path: str) -> tuple[Route, re.Match[str]]:
-    other = False
-    for route in ROUTES:
+def find(method: str, path: str) -> tuple[Route, re.Match[str]]:
+    """The route of a call, and what its path says. Raises ApiError."""
+    allowed = []
+    for route in _each():
         match = route.path.fullmatch(path)
         if match is not None and route.method == method:
             return route, match
-        other = other or match is not None
-    if other:
-        raise ApiError(405, "METHOD_NOT_ALLOWED", f"'{path}' does not take {method}.")
+        if match is not None:
+            allowed.append(route.method)
+    if method == "HEAD" and "GET" in allowed:
+        return find("GET", path)
+    if allowed:
+        raise ApiError(405, "METHOD_NOT_ALLOWED", f"'{path}' does not take {method}.", allow=tuple(allowed))
     raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {path}'")
+
+
+def _each() -> Iterator[Route]:
+    """Every route; those of a workspace are loaded once nothing else fits."""
+    yield from ROUTES
+    from bundlectl.engine.api.workspace_routes import WORKSPACE_ROUTES
+
+    yield from WORKSPACE_ROUTES
+
+
+def every_route() -> tuple[Route, ...]:
+    """The whole table."""
+    return tuple(_each())

@@ -31,7 +31,7 @@ def get(request: Request) -> dict[str, Any]:
     resolved = request.flag("include_resolved_values")
     after = (request.page_token("run") or [0])[0]
     with request.services.store.read() as connection:
-        run, one = _find(connection, id)
+        run, one = find_run(connection, id)
         document = run_document(run, json.loads(run["body"]))
         attempts = Attempts(connection, run)
         if request.flag("include_history"):
@@ -111,7 +111,7 @@ def _listed(connection: Any, row: Any, expand: bool) -> dict[str, Any]:
 def get_output(request: Request) -> dict[str, Any]:
     id = request.query_id("run_id")
     with request.services.store.read() as connection:
-        run, attempt = _find(connection, id)
+        run, attempt = find_run(connection, id)
         if attempt is None:
             text = (
                 "Retrieving the output of runs with multiple tasks is not supported. "
@@ -120,7 +120,7 @@ def get_output(request: Request) -> dict[str, Any]:
             raise invalid(text)
         attempts = Attempts(connection, run)
         task, shown = attempts.task(attempt), attempts.document(attempt)
-    logs, truncated = _tail(log_path(request.services.folder, run["id"], id, attempt["launch"]))
+    logs, truncated = _tail(_log(request, run, attempt))
     metadata = {**run_document(run, json.loads(run["body"])), **shown}
     answer: dict[str, Any] = {"metadata": metadata, "logs": logs, "logs_truncated": truncated}
     if attempt["result"] in (Result.FAILED, Result.TIMEDOUT):
@@ -152,6 +152,15 @@ def _error(attempt: Any, logs: str) -> str:
     )
 
 
+def output_of(request: Request, run: Any, attempt: Any) -> str:
+    """The end of what an attempt wrote to the terminal."""
+    return _tail(_log(request, run, attempt))[0]
+
+
+def _log(request: Request, run: Any, attempt: Any) -> str:
+    return log_path(request.services.folder, run["id"], attempt["id"], attempt["launch"])
+
+
 def _tail(path: str) -> tuple[str, bool]:
     """The end of an output, with one line end at its end."""
     try:
@@ -171,11 +180,11 @@ def log(request: Request) -> dict[str, Any]:
     offset = request.number("offset", 0, 0, MAX_ID)
     limit = request.number("limit", _LOG_CHUNK, 4, OUTPUT_LIMIT)
     with request.services.store.read() as connection:
-        run, attempt = _find(connection, id)
+        run, attempt = find_run(connection, id)
     if attempt is None:
         raise invalid(f"Run {id} is a job run; each of its task runs has an output.")
     try:
-        with open(log_path(request.services.folder, run["id"], id, attempt["launch"]), "rb") as file:
+        with open(_log(request, run, attempt), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(min(offset, size))
             data = file.read(limit)
@@ -200,7 +209,7 @@ def manifest(request: Request) -> dict[str, Any]:
     """The outcome part of a run's manifest, as it stands."""
     id = _path_id(request)
     with request.services.store.read() as connection:
-        run, attempt = _find(connection, id)
+        run, attempt = find_run(connection, id)
         if attempt is not None:
             raise invalid(f"Run {id} is a task run of run {run['id']}, which has the manifest.")
         attempts = _attempts(connection, id)
@@ -222,7 +231,7 @@ def _attempts(connection: Any, run_id: int) -> list[Any]:
     return list(connection.execute(f"{_ATTEMPT} WHERE run_id = ? AND parent IS NULL ORDER BY id", (run_id,)))
 
 
-def _find(connection: Any, id: int) -> tuple[Any, Any | None]:
+def find_run(connection: Any, id: int) -> tuple[Any, Any | None]:
     """The job run with this id, or the job run of this task run and its row. Raises ApiError."""
     run = connection.execute(f"{_RUN} WHERE id = ?", (id,)).fetchone()
     if run is not None:

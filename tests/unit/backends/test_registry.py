@@ -10,7 +10,7 @@ import pytest
 from bundlectl.backends.base import BackendRequest
 from bundlectl.backends.registry import open_backend
 from bundlectl.model.bundle import Target
-from bundlectl.model.errors import InputError
+from bundlectl.model.errors import InputError, NotAuthenticated
 
 
 def _engine() -> Callable[..., tuple[int, Any]]:
@@ -37,14 +37,6 @@ def test_local_runs_on_the_engine() -> None:
 @pytest.mark.parametrize(
     ("kind", "target", "host", "extensions"),
     [
-        ("databricks", {"host": "https://acme.example"}, "https://acme.example", set()),
-        ("databricks", {}, None, set()),
-        (
-            "server",
-            {"backend_options": {"url": "https://jobs"}},
-            "https://jobs",
-            {"shell_task", "on_lost", "idempotent"},
-        ),
         ("airflow", {"backend_options": {"url": "https://air"}}, "https://air", {"shell_task"}),
         ("airflow", {"backend_options": {"url": 3}}, None, {"shell_task"}),
     ],
@@ -91,3 +83,31 @@ def test_a_plug_in_that_does_not_load_is_named(plug_in: str) -> None:
         open_backend(_request("broken"))
     assert caught.value.summary == 'the plug-in for backend "broken" cannot be loaded'
     sys.modules.pop("example_backend_module")
+
+
+def test_a_server_is_reached_when_it_is_asked_something() -> None:
+    backend = open_backend(_request("server", backend_options={"url": "https://jobs.example"}))
+    capabilities = backend.capabilities
+    assert (capabilities.kind, capabilities.deploys, capabilities.fencing, capabilities.hides) == (
+        "server",
+        True,
+        True,
+        True,
+    )
+    assert capabilities.extensions == {"shell_task", "on_lost", "idempotent"}
+    with pytest.raises(NotAuthenticated, match=r"no credentials for https://jobs.example"):
+        backend.observe("lineage", "dev")
+
+
+def test_a_workspace_is_reached_when_it_is_asked_something() -> None:
+    backend = open_backend(_request("databricks", host="https://acme.example"))
+    capabilities = backend.capabilities
+    assert (capabilities.kind, capabilities.deploys, capabilities.fencing, capabilities.hides) == (
+        "databricks",
+        True,
+        False,
+        False,
+    )
+    assert capabilities.extensions == frozenset()
+    with pytest.raises(NotAuthenticated, match=r"no credentials for https://acme.example"):
+        backend.identity()

@@ -1,12 +1,15 @@
 """A known backend without a connection: plans work, everything live is refused by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from bundlectl.backends.base import Backend, Composed
+from bundlectl.backends.base import Backend, BackendRequest, Composed
+from bundlectl.backends.registry import open_backend
 from bundlectl.backends.unavailable import UnavailableBackend
 from bundlectl.model.backend import Capabilities
+from bundlectl.model.bundle import Target
 from bundlectl.model.errors import Unsupported
 from bundlectl.model.source import Snapshot
 
@@ -61,3 +64,27 @@ def test_no_method_of_the_protocol_is_forgotten() -> None:
 
 def test_nothing_is_found_by_name() -> None:
     assert BACKEND.find("job", "etl") is None
+
+
+def _request(kind: str, *, offline: bool = True) -> BackendRequest:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the engine was opened")
+
+    target = Target(name="far", backend=kind, backend_options={"url": "https://jobs.example.com"})
+    return BackendRequest(target=target, root_path="/r", file_path="/r/files", open_engine=never, offline=offline)
+
+
+@pytest.mark.parametrize("kind", ["server", "databricks", "airflow"])
+def test_nothing_over_a_network_is_asked(kind: str) -> None:
+    backend = open_backend(_request(kind))
+    assert backend.capabilities == open_backend(_request(kind, offline=False)).capabilities
+    observed = backend.observe("lineage", "far")
+    assert not observed.read and observed.why_not is not None and "--offline" in observed.why_not
+    assert backend.find("cluster", "x") is None
+    for refused in (
+        lambda: backend.read(["1"]),
+        lambda: backend.submit("1", parameters={}, only=[], token="t"),
+        lambda: backend.delete("1", 1),
+    ):
+        with pytest.raises(Unsupported, match="nothing is asked over a network"):
+            refused()

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bundlectl.cli.permission import RESTRICTED, find_allowance, python_limits
+from bundlectl.cli.permission import (
+    RESTRICTED,
+    find_allowance,
+    python_limits,
+    refuse_file_of_tree,
+    without_credentials,
+)
 from bundlectl.model.allowance import NOTHING, Allowance
 from bundlectl.model.errors import UsageError
 
@@ -77,3 +83,32 @@ def test_time_and_variables_of_the_python_process() -> None:
 def test_a_time_that_is_none(text: str) -> None:
     with pytest.raises(UsageError, match="no number of seconds"):
         python_limits(None, {"BUNDLECTL_PYTHON_TIMEOUT": text})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET", "BUNDLECTL_GIT_TOKEN", "GH_TOKEN", "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_ACCOUNT_KEY", "DB_PASSWORD",
+        "BUNDLE_VAR_api_token", "ACTIONS_ID_TOKEN_REQUEST_URL", "SSH_AUTH_SOCK", "GIT_ASKPASS", "npm_password",
+    ],
+)  # fmt: skip
+def test_what_is_named_like_a_credential_is_left_out(name: str) -> None:
+    assert without_credentials({name: "canary", "PATH": "/bin"}) == ({"PATH": "/bin"}, [name])
+    assert without_credentials({name: ""}) == ({name: ""}, [])
+
+
+@pytest.mark.parametrize("name", ["HOME", "BUNDLE_VAR_region", "DATABRICKS_HOST", "TOKENIZERS_PARALLELISM", "KEYBOARD"])
+def test_what_is_no_credential_stays(name: str) -> None:
+    assert without_credentials({name: "x"}) == ({name: "x"}, [])
+
+
+def test_values_for_a_hostile_source_come_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "tree" / ".git").mkdir(parents=True)
+    (tmp_path / "tree" / "etl").mkdir()
+    start = tmp_path / "tree" / "etl"
+    refuse_file_of_tree(Path("../../mine.yml"), start, "--var-file")
+    for path in (Path("values.yml"), Path("../values.yml"), tmp_path / "tree" / "values.yml"):
+        with pytest.raises(UsageError, match=r"--var-file .* is a file of the source") as refused:
+            refuse_file_of_tree(path, start, "--var-file")
+        assert refused.value.code == "BND620"

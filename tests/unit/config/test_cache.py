@@ -56,6 +56,15 @@ def test_nothing_is_listed_or_read_when_the_tree_is_known(index: LoadIndex) -> N
     assert sorted(set(tree.reads)) == ["databricks.yml", "r/one.yml", "src/x.py"] or "r/two.yml" not in tree.reads
 
 
+def test_ignored_files_are_looked_for_each_time(index: LoadIndex) -> None:
+    text = files()["databricks.yml"] + "sync: {include: ['dist/*.whl']}\n"
+    for on_disk, code in (((), "BND289"), (("dist/a.whl",), "BND285"), ((), "BND289"), (("dist/b.whl",), "BND285")):
+        tree = MemoryTree(files(**{"databricks.yml": text}), on_disk=on_disk)
+        found = [(item.code, item.summary) for item in load_cached(tree, REQUEST, index).diagnostics]
+        (sync,) = [item for item in found if item[0] in ("BND285", "BND289")]
+        assert sync[0] == code and all(path in sync[1] for path in on_disk)
+
+
 def test_one_changed_file_is_the_only_job_file_that_is_read(index: LoadIndex) -> None:
     load_cached(MemoryTree(files()), REQUEST, index)
     changed = files(**{"r/two.yml": JOB % ("two", "changed", "x")})

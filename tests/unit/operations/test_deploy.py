@@ -198,10 +198,11 @@ def test_a_plan_saved_inside_the_bundle_is_no_part_of_it(
     assert result.plan.source.dirty_paths == ("databricks.yml",)
 
 
-def test_a_workspace_that_cannot_be_deployed_to_yet_is_planned_and_refused_by_name(
+def test_a_backend_that_cannot_be_deployed_to_yet_is_planned_and_refused_by_name(
     repository: RepositoryBuilder, new_context: ContextMaker
 ) -> None:
-    text = bundle(a="one").replace("bundlectl: {backend: local}", "workspace: {host: https://acme.example}")
+    airflow = "bundlectl: {backend: {kind: airflow, url: https://acme.example}}"
+    text = bundle(a="one").replace("bundlectl: {backend: local}", airflow)
     repository.commit("one", {"databricks.yml": text.replace("shell_task: {command: [echo, one]}", _WORKSPACE_TASK)})
     planned = make_plan(new_context())
     assert [change.action.value for change in planned.plan.changes] == ["create"]

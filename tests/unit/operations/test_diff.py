@@ -217,7 +217,7 @@ def test_drift(two: RepositoryBuilder, new_context: ContextMaker) -> None:
 
 
 def test_a_backend_that_is_not_read_is_an_error_of_its_side(two: RepositoryBuilder, new_context: ContextMaker) -> None:
-    text = bundle(d="d").replace("{backend: local}", "{backend: databricks}")
+    text = bundle(d="d").replace("{backend: local}", "{backend: airflow}")
     text = text.replace("shell_task: {command: [echo, d]}", "condition_task: {left: a, op: EQUAL_TO, right: a}")
     two.commit("three", {"databricks.yml": text})
     with pytest.raises(BackendError, match="was not read"):

@@ -442,7 +442,7 @@ def test_how_much_is_looked_at(shop: RepositoryBuilder, new_context: ContextMake
     shop.commit("two", {"more.yml": JOBS.replace("max_retries: 1", "max_retries: 2")})
 
     def keys(refresh: Refresh, *, offline: bool = False) -> tuple[list[str], str, bool, int]:
-        plan = make_plan(new_context(), PlanOptions(refresh=refresh, offline=offline)).plan
+        plan = make_plan(new_context(offline=offline), PlanOptions(refresh=refresh)).plan
         return [item.address[-1] for item in plan.changes], plan.observed, plan.complete, len(plan.drift)
 
     assert keys(Refresh.ALL) == (["a", "b"], "read", True, 1)

@@ -34,6 +34,7 @@ def plan_of(*actions: Action) -> Plan:
 
 TRIED_TWICE = {"max_retries": {"minimum": 2}}
 LOAD = {"task_key": "load", "shell_task": {"command": ["x"]}, "max_retries": 1}
+HIDES = {"task_key": "load", "shell_task": {"command": ["x"], "environment": {"API_TOKEN": "hunter2"}}}
 CASES: dict[str, tuple[Policy, dict[str, Any], list[tuple[str, SourceSpan]]]] = {
     "a missing field": (
         Policy("p", "deny", schema={"required": ["tags"]}), {"tasks": [LOAD]},
@@ -43,6 +44,14 @@ CASES: dict[str, tuple[Policy, dict[str, Any], list[tuple[str, SourceSpan]]]] = 
         Policy("p", "deny", schema={"properties": {"tasks": {"items": {"properties": TRIED_TWICE}}}}),
         {"tasks": [{"task_key": "other"}, LOAD]},
         [("tasks[load].max_retries: 1 is less than the minimum of 2", FIELD_SPAN)],
+    ),
+    "a secret is not told": (
+        Policy("p", "deny", schema={"properties": {"tasks": {"items": {"maxProperties": 1}}}}), {"tasks": [HIDES]},
+        [('tasks[load]: "maxProperties" of the schema does not hold (the value is not shown)', TASK_SPAN)],
+    ),
+    "a missing field beside a secret": (
+        Policy("p", "deny", schema={"properties": {"tasks": {"items": {"required": ["x"]}}}}), {"tasks": [HIDES]},
+        [("tasks[load]: 'x' is a required property", TASK_SPAN)],
     ),
     "words of the team": (
         Policy("p", "deny", schema={"required": ["tags"]}, description="tag it"), {"tasks": [LOAD]},

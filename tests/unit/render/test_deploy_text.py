@@ -66,6 +66,7 @@ def test_history() -> None:
             "kind": "deploy",
             "outcome": "partial",
             "jobs": [{"action": "create"}, {"action": "update"}, {"action": "delete"}],
+            "approval": {"overrides": [{"guard": "rewind", "reason": None}, {"guard": "probable_rename"}]},
         },
         {
             "serial": 41,
@@ -75,6 +76,7 @@ def test_history() -> None:
             "kind": "rollback",
             "rollback": {"of": 40, "to": 39},
             "hold": {"by": "ann"},
+            "approval": {"overrides": [{"guard": "rollback", "reason": "bad totals"}]},
             "jobs": [
                 {"action": "update", "outcome": "done"},
                 {"action": "update"},
@@ -84,7 +86,8 @@ def test_history() -> None:
     ]
     assert history_text(manifests) == (
         " #  when               commit   who               what            changes\n"
-        "42  2026-11-23 10:02Z  c1cfe67  ci/github 8130    deploy          +1 ~1 -1  dirty  partial\n"
+        "42  2026-11-23 10:02Z  c1cfe67  ci/github 8130    deploy          +1 ~1 -1  dirty  partial"
+        "  overrode rewind, probable rename\n"
         "41  2026-11-20 14:03Z  9af01b2  ann@acme.example  rollback to 39  ~2  hold\n"
     )
     assert history_text([]) == "No deployments yet. Make one: bundlectl deploy\n"

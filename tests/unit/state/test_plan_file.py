@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bundlectl.model.errors import BundlectlError, InputError, StalePlan
-from bundlectl.model.plan_document import MEMBERS, document_digest
+from bundlectl.model.plan_document import MEMBERS, changes_digest, document_digest
 from bundlectl.state.plan_file import compare, load, save
 
 NOW = 1_795_428_000_000  # 2026-11-23T10:00:00Z
@@ -27,14 +27,26 @@ def plan(**changes: Any) -> dict[str, Any]:
         "snapshot": "sha256:" + "5" * 64,
         "config_digest": "sha256:" + "6" * 64,
         "artifacts": [],
+        "variables": [{"name": "env", "origin": "default", "digest": "sha256:" + "2" * 64}],
+        **{name: [] for name in ("hooks", "changes", "drift", "policy", "guards", "debt", "left_out", "holds")},
+        "diagnostics": [],
+        "code": {"changed": [], "recorded_only": False},
+        "summary": {"create": 0, "drift": 0},
+        "observed": "read",
+        "complete": True,
         "base": {"state_tip": "7" * 40, "lineage": "l1", "serial": 41},
         "backend": {"kind": "local", "host": None, "workspace_id": "w1"},
-        "changes_digest": "sha256:" + "8" * 64,
     }
     for name, value in changes.items():
         if isinstance(document.get(name), dict) and isinstance(value, dict):
             value = {**document[name], **value}
         document[name] = value
+    return sealed(document)
+
+
+def sealed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the digests that its content has."""
+    document["changes_digest"] = changes_digest(document)
     document["digest"] = document_digest(document)
     return document
 
@@ -102,7 +114,13 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         ({"base": {"serial": 42, "state_tip": "9" * 40}}, "BND305", "something was deployed since: serial 41 -> 42",
          "serial: plan 41, now 42"),
         ({"base": {"state_tip": "9" * 40}}, "BND305", "plan is for state", "state:"),
-        ({"changes_digest": "sha256:" + "d" * 64}, "BND305", "proposes other changes", "changes:"),
+        ({"changes": [{"address": "resources.jobs.etl"}]}, "BND305", "proposes other changes", "changes:"),
+        ({"variables": [{"name": "env", "digest": "sha256:0"}]}, "BND304", 'other values of variables: "env"',
+         'variables: "env"'),
+        ({"hooks": ["predeploy"]}, "BND305", 'shows other contents than the same plan made now: "hooks"',
+         'contents: "hooks"'),
+        ({"summary": {"create": 1}}, "BND305", 'other contents than the same plan made now: "summary"',
+         'contents: "summary"'),
     ],
 )  # fmt: skip
 def test_each_part_is_named(changes: dict[str, Any], code: str, message: str, line: str) -> None:
@@ -118,9 +136,53 @@ def test_each_part_is_named(changes: dict[str, Any], code: str, message: str, li
     assert error.hint
 
 
+def test_drift_that_came_since_is_no_other_content() -> None:
+    compare(plan(), plan(summary={"drift": 1}), now_ms=NOW, used_as=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("source", None, "source"),
+        ("source", {"commit": ["c"], "tree": None}, "source.commit"),
+        ("base", {"lineage": None, "serial": 1}, "base.state_tip"),
+        ("artifacts", [1], "artifacts[0]"),
+        ("artifacts", [{"path": "a", "name": ["x"]}], "artifacts[0]"),
+        ("variables", [{"name": "x"}], "variables[0]"),
+        ("changes", {}, "changes"),
+        ("complete", "yes", "complete"),
+        ("expires", "tomorrow", "expires"),
+        ("created", "2026-11-23T09:00:00", "created"),
+    ],
+)
+def test_a_member_of_another_form_is_refused_whatever_its_digest(
+    tmp_path: Path, name: str, value: Any, shown: str
+) -> None:
+    document = {**plan(), name: value}
+    document["digest"] = document_digest(document)
+    with pytest.raises(StalePlan, match="another form") as caught:
+        load(write(tmp_path / "plan.json", json.dumps(document).encode()))
+    assert f'"{shown}"' in caught.value.summary
+    assert (caught.value.code, caught.value.exit_code) == ("BND306", 5)
+
+
+def test_changes_that_are_not_those_of_their_digest_are_refused(tmp_path: Path) -> None:
+    document = {**plan(), "changes": [{"address": "resources.jobs.harmless"}]}
+    document["digest"] = document_digest(document)
+    with pytest.raises(StalePlan, match="do not match their digest") as caught:
+        load(write(tmp_path / "plan.json", json.dumps(document).encode()))
+    assert caught.value.code == "BND302"
+
+
+def test_a_value_that_has_no_digest_is_refused(tmp_path: Path) -> None:
+    data = json.dumps({**plan(), "bundle": "\ud800"}).encode()
+    with pytest.raises(StalePlan, match="digest does not match"):
+        load(write(tmp_path / "plan.json", data))
+
+
 def test_nothing_deployed_yet_is_an_assertion() -> None:
-    first = plan(base={"state_tip": None, "lineage": "drawn at random", "serial": 0})
-    compare(first, plan(base={"state_tip": None, "lineage": "another one", "serial": 0}), now_ms=NOW, used_as=None)
+    first = plan(base={"state_tip": None, "lineage": None, "serial": 0})
+    compare(first, plan(base={"state_tip": None, "lineage": None, "serial": 0}), now_ms=NOW, used_as=None)
     with pytest.raises(StalePlan, match="something was deployed since: the plan is for a first deployment"):
         compare(first, plan(), now_ms=NOW, used_as=None)
 
