@@ -15,7 +15,7 @@ from bundlectl.base.identifiers import random_id, time_ordered_id
 from bundlectl.base.interrupts import held
 from bundlectl.model.backend import BackendIdentity
 from bundlectl.model.bundle import Bundle
-from bundlectl.model.deployment import Deployed, Deployment, Intent
+from bundlectl.model.deployment import Deployed, DeployedJob, Deployment, Intent
 from bundlectl.model.errors import BundlectlError, Interrupted
 from bundlectl.model.events import StageStarted
 from bundlectl.model.job import JobSpec
@@ -124,7 +124,7 @@ def carry_out(context: OperationContext, planned: Prepared, standing: Standing) 
         context.emit(StageStarted("verify", "reading back what changed"))
         named = [operation.id for operation in intent.ops if operation.id is not None]
         scope = Scope(planned.backend, lineage, target, begun.deployment.fence, lease.check, context.emit)
-        applied = _verified(scope, applied, named)
+        applied = _verified(scope, applied, named, begun.deployment.jobs)
         ended = context.clock.now_ms()
         facts = ManifestFacts(
             *(intent.deployment, _parent(begun, planned), started, ended, standing.reviewed, standing.overrides),
@@ -140,7 +140,7 @@ def carry_out(context: OperationContext, planned: Prepared, standing: Standing) 
     return result
 
 
-def _verified(scope: Scope, applied: Applied, named: list[str]) -> Applied:
+def _verified(scope: Scope, applied: Applied, named: list[str], before: Mapping[str, DeployedJob]) -> Applied:
     """The copies of our jobs removed, and every changed job read back. A lease that is lost ends both; the next deploy
     looks again.
     """
@@ -149,8 +149,8 @@ def _verified(scope: Scope, applied: Applied, named: list[str]) -> Applied:
         if sweep(scope, listed, applied.jobs, named):
             listed = scope.backend.observe(scope.lineage, scope.target).jobs
     except BundlectlError as error:
-        return not_read_back(applied, error)
-    return read_back(scope.backend, applied, listed)
+        return not_read_back(applied, error, before)
+    return read_back(scope.backend, applied, listed, before)
 
 
 def _intent(context: OperationContext, planned: Prepared, lineage: str, reviewed: str, started: int) -> Intent:

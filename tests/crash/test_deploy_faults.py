@@ -151,6 +151,16 @@ def test_an_error_at_a_request_that_reads(
     _converges_at(reads[2:], "500", deployed, tmp_path, environment, monkeypatch)
 
 
+@pytest.mark.parametrize("repeats", [2, 5])
+def test_a_job_that_is_said_to_be_gone_and_is_not(
+    deployed: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, repeats: int
+) -> None:
+    methods = _requests(deployed, tmp_path / "whole", environment, monkeypatch)
+    last_write = max(number for number, method in enumerate(methods, 1) if method != "GET")
+    # The read before the deletion, the deletion, and what would see that the job is still there.
+    _converges_at([last_write - 1], "404", deployed, tmp_path, environment, monkeypatch, repeats)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("repeats", [1, 2, 5])
 @pytest.mark.parametrize("name", FAULTS)
