@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints a table with the project's bars as pass or FAIL, and keeps the figures.
 
-    python -m benchmarks [--sizes 1,100,1000,10000] [--only startup,load,plan,engine] [--no-terraform] [--strict]
+    python -m benchmarks [--sizes 1,100,1000,10000] [--only startup,load,plan,engine,task] [--no-terraform] [--strict]
 
 Called by `make bench`. Results go to benchmarks/results/: latest.json, latest.md. It is no test: a bar that is
 missed on a busy machine is a line to look at; with --strict it is exit code 1.
@@ -23,7 +23,7 @@ from benchmarks import load_bench, plan_bench, startup_bench
 from benchmarks.measure import ROOT, BenchmarkFailed, compile_package
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS = ("startup", "load", "plan", "engine")
+PARTS = ("startup", "load", "plan", "engine", "task")
 _MIB = "MiB"
 
 
@@ -71,6 +71,10 @@ def measure(parts: list[str], sizes: tuple[int, ...], terraform: bool) -> dict[s
             _say("engine")
             (folder / "engine").mkdir()
             figures["engine"] = _engine_bench().measure(folder / "engine")
+        if "task" in parts:
+            _say("task")
+            (folder / "task").mkdir()
+            figures["task"] = _task_bench().measure(folder / "task")
     return figures
 
 
@@ -85,6 +89,9 @@ def bars(figures: dict[str, Any]) -> Iterator[Bar]:
         yield from _plan_bars(plan)
     if "engine" in figures:
         for name, value, limit in _engine_bench().bars(figures["engine"]):
+            yield Bar(name, value, limit, "times")
+    if "task" in figures:
+        for name, value, limit in _task_bench().bars(figures["task"]):
             yield Bar(name, value, limit, "times")
 
 
@@ -138,6 +145,8 @@ def table(figures: dict[str, Any]) -> str:
             lines += _plan_rows(plan)
     if "engine" in figures:
         lines += ["", *_engine_bench().table(figures["engine"])]
+    if "task" in figures:
+        lines += ["", *_task_bench().table(figures["task"])]
     return "\n".join(lines)
 
 
@@ -178,6 +187,13 @@ def _engine_bench() -> ModuleType:
     from benchmarks import engine_bench
 
     return engine_bench
+
+
+def _task_bench() -> ModuleType:
+    """Loaded late, as engine_bench is."""
+    from benchmarks import task_bench
+
+    return task_bench
 
 
 def _machine() -> dict[str, Any]:

@@ -20,14 +20,18 @@ _CONNECTIONS = 32  # of backends.jobs_api.http: more changes at once would wait 
 # Task types that the embedded engine starts in this version.
 ENGINE_TASKS = frozenset(
     {
+        "ai_runtime_task",
         "condition_task",
         "for_each_task",
+        "gen_ai_compute_task",
         "notebook_task",
         "python_operator_task",
         "python_wheel_task",
         "run_job_task",
         "shell_task",
+        "spark_jar_task",
         "spark_python_task",
+        "spark_submit_task",
         "sql_task",
     }
 )

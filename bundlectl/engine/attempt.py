@@ -17,14 +17,13 @@ from bundlectl.base.digest import sha256_stream
 from bundlectl.engine import secrets
 from bundlectl.engine.references import parameter_variable
 from bundlectl.engine.tasks import paths, registry
-from bundlectl.engine.tasks.base import INVALID_RUN_CONFIGURATION, LaunchSpec, SetupFailed, TaskContext
+from bundlectl.engine.tasks.base import INVALID_RUN_CONFIGURATION, OUTPUTS, LaunchSpec, SetupFailed, TaskContext
 from bundlectl.engine.tasks.paths import code_file
 from bundlectl.engine.values import UnresolvedReference, resolve
 
 VALUES_IN: Final = "task-values-in.json"
 VALUES_OUT: Final = "task-values-out.jsonl"
 RESULT: Final = "result.json"
-OUTPUTS: Final = "outputs"
 VALUE_LIMIT: Final = 48 * 1024  # bytes of the JSON of one task value
 _CHUNK: Final = 1 << 20
 

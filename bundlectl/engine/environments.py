@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from bundlectl.base.process import ProcessTimeout, run
 
 _BUILD_TIMEOUT_S: Final = 1800.0
 _TAIL_LINES: Final = 15
-_READY: Final = "bundlectl-ready.json"
 # Run by the interpreter in question: only the standard library, any Python 3.
 _PROBE: Final = """
 import json, os, sys
@@ -143,13 +143,20 @@ class Environments:
         if not libraries:
             return self._interpreter
         name = self.name(libraries)
-        target = self._folder / name
-        if not (target / _READY).is_file():
+        found = self._ready(name)
+        if found is None:
             make_private_folder(self._folder)
             with locked(self._folder / f"{name}.lock"):
-                if not (target / _READY).is_file():
-                    self._build(target, libraries)
-        return str(target / "bin" / "python")
+                found = self._ready(name) or self._build(name, libraries)
+        return str(found / "bin" / "python")
+
+    def _ready(self, name: str) -> Path | None:
+        """The folder of an environment that was built to its end."""
+        try:
+            place = self._folder / json.loads((self._folder / f"{name}.json").read_bytes())["folder"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return place if (place / "bin" / "python").exists() else None
 
     def name(self, libraries: Sequence[Library]) -> str:
         """What identifies the environment: its libraries by content, and what they are installed on."""
@@ -161,9 +168,9 @@ class Environments:
         """The entry of a run manifest. One that is not built yet is named by what was asked for, and says so."""
         if not libraries:
             return self.default().document(key)
-        target = self._folder / self.name(libraries)
-        interpreter = str(target / "bin" / "python")
-        if (target / _READY).is_file():
+        place = self._ready(self.name(libraries))
+        if place is not None:
+            interpreter = str(place / "bin" / "python")
             known = self._inspected.get(interpreter) or inspect(interpreter, self._environment)
             self._inspected[interpreter] = known
             return known.document(key)
@@ -178,8 +185,11 @@ class Environments:
             "unknown": "the environment is built when the task first starts",
         }
 
-    def _build(self, target: Path, libraries: Sequence[Library]) -> None:
-        shutil.rmtree(target, ignore_errors=True)  # left by a builder that was killed
+    def _build(self, name: str, libraries: Sequence[Library]) -> Path:
+        """Builds in a folder of its own: pip of a builder that was killed may still be at work in an earlier one."""
+        for left in self._folder.glob(f"{name}.*.d"):
+            shutil.rmtree(left, ignore_errors=True)
+        target = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".d", dir=self._folder))
         base = self.default()
         self._do((self._interpreter, "-m", "venv", "--without-pip", str(target)), "the virtual environment")
         python = str(target / "bin" / "python")
@@ -195,7 +205,9 @@ class Environments:
             arguments = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
             arguments += ["--index-url", index] if index else []
             self._do((*arguments, *wanted), ", ".join(_shown(library) for library in libraries))
-        write_atomic(target / _READY, json.dumps([_identity(library) for library in libraries]).encode())
+        what = {"folder": target.name, "libraries": [_identity(library) for library in libraries]}
+        write_atomic(self._folder / f"{name}.json", json.dumps(what).encode())
+        return target
 
     def _do(self, arguments: Sequence[str], what: str) -> None:
         environment = {**self._environment, "PYTHONNOUSERSITE": "1"}

@@ -12,6 +12,7 @@ from typing import Any
 from bundlectl.base.clock import rfc3339_ms
 from bundlectl.base.digest import digest_document, sha256_stream
 from bundlectl.engine.files import log_path
+from bundlectl.engine.logs import dropped
 
 _CHUNK = 1 << 20
 _TRIGGERS = {"ONE_TIME": "manual", "PERIODIC": "schedule", "RUN_JOB_TASK": "run_job"}
@@ -109,7 +110,7 @@ def _log(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             digest = sha256_stream(_chunks(file))
-            return {"digest": f"sha256:{digest}", "bytes": os.fstat(file.fileno()).st_size, "truncated": 0}
+            return {"digest": f"sha256:{digest}", "bytes": os.fstat(file.fileno()).st_size, "truncated": dropped(file)}
     except FileNotFoundError:
         return None
 

@@ -1,7 +1,7 @@
 """The process that supervises attempts: starts them, watches their time, records their ends, outlives the scheduler.
 
 Started by executors.local through `command`; opens no database and decides nothing. What it did is in its record
-file before anybody is told. Imports base, claims and channel only, so that it starts in a few milliseconds.
+file before anybody is told. Imports little, so that it starts in a few milliseconds.
 """
 
 import errno
@@ -16,8 +16,9 @@ from typing import Any
 
 from bundlectl.base.clock import Clock, SystemClock
 from bundlectl.base.host import process_start
-from bundlectl.engine import claims
+from bundlectl.engine import claims, logs
 from bundlectl.engine.channel import Channel, Closed
+from bundlectl.engine.start_errors import why_not_started
 
 IDLE_S = 600.0
 GRACE_S = 30.0  # between SIGTERM and SIGKILL
@@ -99,6 +100,7 @@ class Worker:
         self._epoch = 0
         self._scheduler: Channel | None = None
         self._leaving = False
+        self._trim_at: float | None = None  # boot clock: when logs are looked at; None while nothing runs
         self._idle_since = clock.boot_s()
         self._selector = selectors.DefaultSelector()
         self._listening = listening
@@ -140,8 +142,7 @@ class Worker:
         due = [
             moment for task in self._names.values() for moment in (task.deadline, task.kill_at) if moment is not None
         ]
-        if self._sync_at is not None:
-            due.append(self._sync_at)
+        due += [moment for moment in (self._sync_at, self._trim_at) if moment is not None]
         if not self._names and self._scheduler is None:
             due.append(self._idle_since + IDLE_S)
         return max(0.0, min(due) - now) if due else None
@@ -217,9 +218,8 @@ class Worker:
             channel.put({"k": "refused", "a": order["a"], "why": "claim"})
             return
         except (OSError, ValueError) as error:
-            self._ends.append(
-                {"k": "end", "a": order["a"], "started_ms": now_ms, "ended_ms": now_ms, "error": _why(order, error)}
-            )
+            why = why_not_started(order["argv"], error)
+            self._ends.append({"k": "end", "a": order["a"], "started_ms": now_ms, "ended_ms": now_ms, "error": why})
             return
         self._hook("started")
         self._attempts[task.pid] = task
@@ -263,6 +263,14 @@ class Worker:
             if task.kill_at is not None and now >= task.kill_at:
                 task.kill_at = now + _RETRY_S
                 _signal_group(task.pid, signal.SIGKILL)
+        if not self._names:
+            self._trim_at = None
+        elif self._trim_at is None:
+            self._trim_at = now + logs.CHECK_S
+        elif now >= self._trim_at:
+            self._trim_at = now + logs.CHECK_S
+            for task in self._names.values():
+                logs.trim(task.log)
 
     def _reap(self) -> None:
         """Collects what has ended. The group goes first: while its leader is unreaped its number is nobody else's."""
@@ -284,6 +292,7 @@ class Worker:
 
     def _end(self, task: _Attempt, code: int, cpu_s: float, peak: int) -> None:
         del self._names[task.name]
+        logs.trim(task.log)
         self._ends.append(
             {
                 "k": "end",
@@ -362,20 +371,6 @@ class Worker:
         self._torn = self._torn or written > 0
         self._ballast.unlink(missing_ok=True)
         return False
-
-
-def _why(order: dict[str, Any], error: OSError | ValueError) -> dict[str, str]:
-    """Code and message for a process that could not be started."""
-    program = order["argv"][0] if order["argv"] else ""
-    code, text = "INTERNAL_ERROR", f'command "{program}" could not be started: {error}'
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        missing = error.filename if error.filename and error.filename != program else None
-        code, text = "RESOURCE_NOT_FOUND", f'"{missing}" does not exist' if missing else f'no command "{program}"'
-    elif isinstance(error, PermissionError):
-        code, text = "RESOURCE_NOT_FOUND", f'command "{program}" may not be executed'
-    elif isinstance(error, ValueError) or error.errno in (errno.E2BIG, errno.ENOEXEC):
-        code = "INVALID_RUN_CONFIGURATION"
-    return {"code": code, "message": text}
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -14,6 +14,7 @@ from bundlectl.engine.api.documents import run_document
 from bundlectl.engine.api.errors import invalid, missing
 from bundlectl.engine.api.request import MAX_ID, Request, make_token
 from bundlectl.engine.files import log_path
+from bundlectl.engine.logs import read_log
 from bundlectl.model.job import task_type
 from bundlectl.model.run import Result
 
@@ -186,13 +187,13 @@ def log(request: Request) -> dict[str, Any]:
     try:
         with open(_log(request, run, attempt), "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(min(offset, size))
-            data = file.read(limit)
+            data, end = read_log(file, min(offset, size), limit)
     except FileNotFoundError:
         return {"text": "", "offset": 0, "size": 0}
-    if attempt["ended"] == 0 or offset + len(data) < size:
-        data = data[: _whole(data)]
-    return {"text": data.decode("utf-8", "replace"), "offset": min(offset, size) + len(data), "size": size}
+    if attempt["ended"] == 0 or end < size:
+        whole = _whole(data)
+        data, end = data[:whole], end - (len(data) - whole)
+    return {"text": data.decode("utf-8", "replace"), "offset": end, "size": size}
 
 
 def _whole(data: bytes) -> int:

@@ -16,6 +16,8 @@ LIBRARY_INSTALLATION_ERROR: Final = "LIBRARY_INSTALLATION_ERROR"
 INVALID_RUN_CONFIGURATION: Final = "INVALID_RUN_CONFIGURATION"
 FEATURE_DISABLED: Final = "FEATURE_DISABLED"
 
+OUTPUTS: Final = "outputs"  # folder in the run folder of an attempt; what is left there is kept with a digest
+
 
 class SetupFailed(Exception):
     """A task cannot be started: INTERNAL_ERROR / FAILED with this termination code and message, no process."""

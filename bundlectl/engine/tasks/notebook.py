@@ -7,6 +7,7 @@ from typing import Final
 from bundlectl.engine.tasks.base import (
     FEATURE_DISABLED,
     INVALID_RUN_CONFIGURATION,
+    OUTPUTS,
     LaunchSpec,
     SetupFailed,
     TaskContext,
@@ -34,6 +35,8 @@ def prepare_notebook(context: TaskContext, environment: Mapping[str, str]) -> La
         "parameters": {str(name): str(value) for name, value in (body.get("base_parameters") or {}).items()},
         "database": database(context, str(body.get("warehouse_id") or "")),
     }
+    if file.suffix.lower() == ".ipynb":
+        task["executed"] = str(context.run_dir / OUTPUTS / file.name)
     return launch(context, environment, task, folder=str(file.parent))
 
 

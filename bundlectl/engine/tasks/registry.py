@@ -23,6 +23,10 @@ PROCESS_TYPES: Final = (
     "python_operator_task",
     "sql_task",
     "shell_task",
+    "spark_jar_task",
+    "spark_submit_task",
+    "gen_ai_compute_task",
+    "ai_runtime_task",
 )
 
 
@@ -55,9 +59,13 @@ def _preparer(kind: str) -> Preparer:
         from bundlectl.engine.tasks.notebook import prepare_notebook
 
         return prepare_notebook
-    from bundlectl.engine.tasks import python
+    from bundlectl.engine.tasks import programs, python
 
     return {
+        "spark_jar_task": programs.prepare_jar,
+        "spark_submit_task": programs.prepare_submit,
+        "gen_ai_compute_task": programs.prepare_training,
+        "ai_runtime_task": programs.prepare_runtime,
         "spark_python_task": python.prepare_file,
         "python_wheel_task": python.prepare_wheel,
         "python_operator_task": python.prepare_operator,

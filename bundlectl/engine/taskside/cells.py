@@ -21,6 +21,7 @@ class Cell(NamedTuple):
     options: str  # what follows the language in the first line: `-e` of %sh, the path of %run
     line: int  # of its first line in the file, from 1; 1 in an .ipynb
     file: str  # for tracebacks
+    number: int = 0  # in an .ipynb, from 1; 0 in source files
 
 
 class NotNotebook(Exception):
@@ -98,7 +99,7 @@ def _jupyter_cells(path: str, text: str) -> list[Cell]:
         body = source if isinstance(source, str) else "".join(source)
         kind, options, body = _cell_magic(body, language)
         if body.strip() or options:
-            found.append(Cell(kind, body, options, 1, f"{path}:cell {number}"))
+            found.append(Cell(kind, body, options, 1, f"{path}:cell {number}", number))
     return found
 
 

@@ -125,7 +125,7 @@ def _run_operator(task: dict[str, Any], _result: str) -> None:
 def _run_notebook(task: dict[str, Any], _result: str) -> None:
     namespace = UserNamespaceInitializer.getOrCreate()
     namespace.dbutils.widgets.given(task["parameters"])
-    Notebook(task["database"], namespace).run(task["path"])
+    Notebook(task["database"], namespace, task.get("executed")).run(task["path"])
 
 
 def _run_sql(task: dict[str, Any], result: str) -> None:

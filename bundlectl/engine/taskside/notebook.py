@@ -8,10 +8,12 @@ import ast
 import os
 import re
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from bundlectl.engine.taskside.cells import Cell, find_notebook, read_cells
 from bundlectl.engine.taskside.child import pip, run_shell
+from bundlectl.engine.taskside.executed import Executed
 from bundlectl.engine.taskside.namespace import UserNamespaceInitializer, display
 from bundlectl.engine.taskside.sql import run_text
 
@@ -25,8 +27,10 @@ _NO_SPARK = "hint: Spark is not installed in this environment; `spark` is None o
 class Notebook:
     """One namespace and the notebooks that run in it: `%run` runs another one inline."""
 
-    def __init__(self, database: str | None, ready: UserNamespaceInitializer) -> None:
+    def __init__(self, database: str | None, ready: UserNamespaceInitializer, executed: str | None = None) -> None:
+        """`executed`: where the copy of a Jupyter notebook goes that has the outputs of its cells."""
         self._database = database
+        self._target = executed
         self._dbutils = ready.dbutils
         self._running: list[str] = []  # files, the outermost first
         self.namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
@@ -58,9 +62,18 @@ class Notebook:
         if path in self._running:
             raise RecursionError("notebooks run each other in a circle: " + " -> ".join([*self._running, path]))
         self._running.append(path)
-        for cell in read_cells(path):
-            self._run_cell(cell)
+        cells = read_cells(path)
+        copy = self._copy(path)
+        for cell in cells:
+            with nullcontext() if copy is None else copy.cell(cell.number):
+                self._run_cell(cell)
         self._running.pop()
+
+    def _copy(self, path: str) -> Executed | None:
+        """The executed copy of the notebook that the task names; none of notebooks that it runs inline."""
+        if self._target is None or len(self._running) > 1 or not path.lower().endswith(".ipynb"):
+            return None
+        return Executed(path, self._target)
 
     def _run_cell(self, cell: Cell) -> None:
         match cell.language:

@@ -10,7 +10,9 @@ from bundlectl.engine.tasks.registry import PROCESS_TYPES, task_type
 from tests.unit.engine.attempts import context
 
 
-@pytest.mark.parametrize("kind", ["pipeline_task", "dashboard_task", "spark_jar_task", "dbt_task", "unheard_of_task"])
+@pytest.mark.parametrize(
+    "kind", ["pipeline_task", "dashboard_task", "dbt_platform_task", "dbt_task", "unheard_of_task"]
+)
 def test_other_types_are_refused_by_name(tmp_path: Path, kind: str) -> None:
     with pytest.raises(SetupFailed) as caught:
         prepare(context(tmp_path, {"task_key": "t", kind: {}}))

@@ -165,6 +165,57 @@ def test_an_error_in_a_jupyter_notebook_shows_the_line_of_the_cell(tmp_path: Pat
     assert done.output.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
+def executed(folder: Path) -> Any:
+    return json.loads((folder / "runs/2/3-1/outputs/j.ipynb").read_text(encoding="utf-8"))
+
+
+def test_a_jupyter_notebook_leaves_a_copy_with_its_outputs(tmp_path: Path) -> None:
+    done = jupyter(
+        tmp_path,
+        "print('a')\nimport sys\nprint('b', file=sys.stderr)\n7",
+        "x = 1",
+        "raise ValueError('\\ud800 \u00fc')",
+        "print(2)",
+    )
+    assert done.code == 1
+    assert "taskside" not in done.output
+    assert [entry["path"] for entry in done.left.outputs] == ["j.ipynb"]
+    title, first, silent, failing, unreached = executed(tmp_path)["cells"]
+    assert "outputs" not in title
+    assert first["execution_count"] == 1
+    assert first["outputs"] == [
+        {"output_type": "stream", "name": "stdout", "text": ["a\n"]},
+        {"output_type": "stream", "name": "stderr", "text": ["b\n"]},
+        {"output_type": "stream", "name": "stdout", "text": ["7\n"]},
+    ]
+    assert (silent["outputs"], silent["execution_count"]) == ([], 2)
+    assert failing["outputs"][-1]["evalue"] == "\ud800 \u00fc"
+    assert (unreached["outputs"], unreached["execution_count"]) == ([], None)
+
+
+def test_the_copy_holds_the_error_of_a_cell_and_the_beginning_of_a_long_output(tmp_path: Path) -> None:
+    done = jupyter(tmp_path, "for _ in range(7): print('x' * 999_999)", "1 / 0")
+    assert done.output.count("x") == 7 * 999_999, "the log has all"
+    _, long, failing = executed(tmp_path)["cells"]
+    text = "".join(long["outputs"][0]["text"])
+    assert len(text) < 5.1 * 1024 * 1024
+    assert text.endswith("\n[more is in the log]\n")
+    assert failing["outputs"] == [
+        {
+            "output_type": "error",
+            "ename": "ZeroDivisionError",
+            "evalue": "division by zero",
+            "traceback": ["ZeroDivisionError: division by zero"],
+        }
+    ]
+
+
+def test_a_notebook_that_exits_leaves_its_copy_without_an_error(tmp_path: Path) -> None:
+    done = jupyter(tmp_path, "print(1)\ndbutils.notebook.exit('v')")
+    assert done.left.result == {"notebook_output": {"result": "v", "truncated": False}}
+    assert [output["output_type"] for output in executed(tmp_path)["cells"][1]["outputs"]] == ["stream"]
+
+
 @pytest.mark.parametrize("cell", ["# MAGIC %scala\n# MAGIC val x = 1", "# MAGIC %r\n# MAGIC x <- 1"])
 def test_other_languages_are_refused(tmp_path: Path, cell: str) -> None:
     done = notebook(tmp_path, cell)

@@ -12,6 +12,7 @@ import pytest
 from bundlectl.base.clock import SystemClock
 from bundlectl.base.digest import digest_bytes, digest_document
 from bundlectl.engine.api.runs import _whole
+from bundlectl.engine.logs import HEAD, LIMIT
 from bundlectl.engine.service import Engine
 
 _PATIENCE_S = 60.0
@@ -170,3 +171,27 @@ def test_the_engine_says_what_it_would_run_on(place: Place) -> None:
     assert entry["key"] == "default"
     assert entry["lock"].startswith("sha256:")
     assert entry["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_log_past_the_limit_is_read_on_and_on_and_says_what_was_dropped(place: Place) -> None:
+    """80 MiB of invalid UTF-8: the beginning, one line about the rest, the end; a reader always gets on."""
+    write = "import os; block = bytes([0xE2, 0x82]) * (1 << 19)\nfor _ in range(80): os.write(1, block)\n"
+    script = write + "os.write(1, b'!end')"
+    document = place.run(shell("a", [sys.executable, "-I", "-S", "-c", script]))
+    (task,) = document["tasks"]
+    offset, said, steps = 0, "", 0
+    while True:
+        answer = place.log(task, offset=offset, limit=5_000_000)
+        if answer["offset"] == offset:
+            break
+        offset, steps = answer["offset"], steps + 1
+        said = "\n".join([said, *(line for line in answer["text"].splitlines() if "dropped" in line)])
+        last = answer["text"]
+    assert offset == answer["size"] == (80 << 20) + 4
+    assert last.endswith("!end")
+    assert steps < 20
+    dropped = int(said.strip().removeprefix("[").partition(" ")[0])
+    assert (80 << 20) - LIMIT <= dropped <= (80 << 20) - HEAD
+    assert place.output(task)["logs_truncated"] is True
+    manifest = place.ask("GET", f"/api/bundlectl/1/runs/{document['run_id']}/manifest")
+    assert f"'truncated': {dropped}" in str(manifest)
