@@ -21,6 +21,7 @@ _PART_S = 20.0  # between two parts of a body
 _WHOLE_S = 60.0  # for a whole body of JSON
 _UPLOAD_S = 900.0
 _FIELDS = 50  # parameters of a query
+_DRAINED = 4 << 20  # bytes beyond a limit that are read: a client that is still sending would not see the refusal
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -45,7 +46,7 @@ async def body_of(route: Route, headers: Mapping[str, str], receive: Receive) ->
     if route.takes == "any":
         return None
     length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > route.limit:
+    if length.isdecimal() and int(length) > route.limit + _DRAINED:
         raise too_large(route.limit)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if route.takes == "form" and kind == "multipart/form-data":
@@ -74,12 +75,17 @@ async def _read(receive: Receive, limit: int, seconds: float) -> bytes:
                 part = message.get("body", b"")
                 size += len(part)
                 if size > limit:
-                    raise too_large(limit)
-                if part:
+                    parts.clear()
+                elif part:
                     parts.append(part)
-                if not message.get("more_body"):
+                ends = not message.get("more_body")
+                if size > limit and (ends or size > limit + _DRAINED):
+                    raise too_large(limit)
+                if ends:
                     return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:
+        if size > limit:
+            raise too_large(limit) from None
         raise ApiError(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
 
 

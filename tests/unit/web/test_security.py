@@ -243,7 +243,7 @@ def test_bodies_above_their_limit(served: Served) -> None:
         connection.sendall(head.encode())
         chunk = b"10000\r\n" + b"z" * 0x10000 + b"\r\n"
         with contextlib.suppress(OSError):  # it stops listening, which is the point
-            for _ in range(40):
+            for _ in range(100):
                 connection.sendall(chunk)
         connection.settimeout(30)
         assert connection.recv(4096).startswith(b"HTTP/1.1 413")
