@@ -64,7 +64,8 @@ async def body_of(route: Route, headers: Mapping[str, str], receive: Receive) ->
 
 
 async def _read(receive: Receive, limit: int, seconds: float) -> bytes:
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(seconds):
             while True:
