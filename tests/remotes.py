@@ -33,6 +33,7 @@ class Client:
         self.clock = clock or SystemClock()
         self.told: list[str] = []
         self.remote: str | None = None
+        self.require_signed = False
         if (folder / "clone" / ".git").is_dir():
             self.clone = folder / "clone"
         else:
@@ -65,7 +66,13 @@ class Client:
     @property
     def bundle(self) -> Bundle:
         name, target = self.names
-        made = Target(name=target, backend="server", state_form=self.form, state_remote=self.remote)
+        made = Target(
+            name=target,
+            backend="server",
+            state_form=self.form,
+            state_remote=self.remote,
+            require_signed=self.require_signed,
+        )
         return replace(EMPTY, name=name, target=made)
 
 

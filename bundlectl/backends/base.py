@@ -86,6 +86,12 @@ class Backend(Protocol):
         """
         ...
 
+    def lineages(self, target: str) -> Mapping[str, int]:
+        """How many jobs of this bundle and target each history of deployments has here: what a target without a state
+        may have lost. One listing.
+        """
+        ...
+
     def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
         """Documents in the form of JobSpec.document, plus what the backend filled in; None for a job that is gone."""
         ...

@@ -31,6 +31,9 @@ class UnavailableBackend:
             return Observed(read=False, why_not="nothing is asked over a network (--offline)")
         return Observed(read=False, why_not=f"this version of bundlectl does not connect to {self._name()}")
 
+    def lineages(self, target: str) -> Mapping[str, int]:
+        return {}
+
     def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
         raise self._refusal("read jobs of")
 

@@ -6,7 +6,7 @@ Called by the commands. The only reader of the environment. What is built here l
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from bundlectl.cli.permission import (
 from bundlectl.config.index import LoadIndex
 from bundlectl.config.request import LoadRequest, RunPython
 from bundlectl.engine.service import Engine
+from bundlectl.git.chain import Signs
 from bundlectl.git.identity import configured_user
 from bundlectl.git.repository import Repository
 from bundlectl.model.bundle import Bundle, Target
@@ -84,16 +85,30 @@ class Stores:
         remote = self._remote(repository, bundle)
         if remote is not None:
             return cast(StateStore, remote.store())
-        return GitStateStore(repository, bundle.name, bundle.target.name, clock=self._clock, notify=self._notify)
+        return GitStateStore(
+            repository,
+            bundle.name,
+            bundle.target.name,
+            clock=self._clock,
+            notify=self._notify,
+            signer=cache(partial(self._signer, repository, bundle.target)),
+            require_signed=bundle.target.require_signed,
+        )
+
+    def _signer(self, repository: Repository, target: Target) -> Signs:
+        """Who signs commits of a state in the repository itself."""
+        from bundlectl.git.signing import Signer
+
+        return Signer(repository.git, self._environment, required=target.require_signed, notify=self._notify)
 
     def runs(self, repository: Repository, bundle: Bundle) -> RunRecords:
         """Its run manifests."""
-        from bundlectl.state.run_store import RunStore
+        from bundlectl.state.run_spool import spooled
 
         remote = self._remote(repository, bundle)
         if remote is not None:
             return cast(RunRecords, remote.runs())
-        return RunStore(repository, bundle.name, bundle.target.name, clock=self._clock)
+        return spooled(repository, bundle.name, bundle.target.name, folder("state"), self._clock, self._notify)
 
     def _remote(self, repository: Repository, bundle: Bundle) -> Any:
         """What the remote keeps; None for the repository itself, without a look at how remotes work."""
@@ -220,6 +235,7 @@ def _context(
         ),
         index=LoadIndex(folder("cache") / "bundles.sqlite"),
         cache=folder("cache"),
+        memory=folder("state"),
         clock=clock,
         actor=actor,
         owner=_owner(actor),

@@ -14,11 +14,11 @@ from bundlectl.config.tree_view import folder_of, join, leaves
 from bundlectl.model.bundle import DEFAULT_SNAPSHOT_LIMIT, Target
 
 LOCAL, DATABRICKS = "local", "databricks"
+_STATE = ("remote", "form", "require_signed", "strict_lease")
 # Read and recorded, and not acted on by this version.
 _NOT_YET = {
     "promotion": "promotion is not part of this version",
 }
-_STATE_NOT_YET = ("require_signed",)
 
 
 def _text(node: Node | None) -> str | None:
@@ -44,8 +44,8 @@ def target(node: Node, facts: Facts) -> Target:
     backend = own.get("backend")
     options: dict[str, Any] = plain(backend) if backend is not None and backend.is_map else {}
     protect, limit = own.get("protect"), own.get("snapshot_limit")
-    state = {name: lookup(node, ("bundlectl", "state", name)) for name in ("remote", "form", "strict_lease")}
-    strict = state["strict_lease"]
+    state = {name: lookup(node, ("bundlectl", "state", name)) for name in _STATE}
+    signed, strict = state["require_signed"], state["strict_lease"]
     in_place = mode == DEVELOPMENT and kind != LOCAL
     return Target(
         name=facts.target,
@@ -57,6 +57,7 @@ def target(node: Node, facts: Facts) -> Target:
         code=_text(own.get("code")) or ("in_place" if in_place else "snapshot"),
         state_remote=_text(state["remote"]),
         state_form=_text(state["form"]) or "auto",
+        require_signed=signed is not None and signed.value is True,
         strict_lease=strict is not None and strict.value is True,
         retention=_text(own.get("retention")) or "30d",
         default=facts.default_target,
@@ -86,13 +87,6 @@ def check(node: Node, facts: Facts) -> Outcome:
                     "BND316", f"bundlectl.{name} has no effect: {why}", section.key_span(name), path=("bundlectl", name)
                 )
             )
-    state = section.get("state") if section is not None else None
-    for name in _STATE_NOT_YET:
-        given = state.get(name) if state is not None else None
-        if given is not None and state is not None and given.value not in (None, False, "auto", "ref"):
-            path = ("bundlectl", "state", name)
-            summary = f"bundlectl.state.{name} has no effect in this version"
-            found.append(note("BND316", summary, state.key_span(name), path=path))
     for file, entry in _policy_files(node):
         if leaves(file) or entry.value.startswith("/"):
             summary = f'policy file "{entry.value}" is outside the repository'

@@ -6,7 +6,7 @@ rewritten; a conflict is reported, never resolved here.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -63,6 +63,32 @@ class Link(NamedTuple):
     parents: tuple[str, ...]
     tree: str
     message: str
+
+
+class NewCommit(NamedTuple):
+    """A commit of ours before it is made."""
+
+    parent: str | None
+    tree: str
+    message: str
+    items: tuple[Item, ...]  # objects of the tree that are new
+
+
+class Signs(Protocol):
+    """Who signs commits: git.signing."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether commits are to be signed, as far as that can be done."""
+        ...
+
+    def commit(self, parent: str | None, tree: str, message: str, *, author: str, now_ms: int) -> str | None:
+        """Id of a signed commit over a tree that is here; None: it is written unsigned. Raises Refused."""
+        ...
+
+    def refuse_unsigned(self, commit: str, ref: str) -> None:
+        """Raises Refused for a commit without a signature, if one is demanded."""
+        ...
 
 
 def encode_name(text: str) -> str:
@@ -158,8 +184,10 @@ class Chain:
         *,
         clock: Clock | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        signer: Callable[[], Signs] | None = None,
     ) -> None:
         self.ref = ref
+        self._signer = signer
         self._repository = repository
         self._git = repository.git
         self._clock = clock or SystemClock()
@@ -185,8 +213,8 @@ class Chain:
         """Nothing: looking at a repository changes nothing in it."""
 
     def descends(self, older: str, newer: str) -> bool:
-        """Whether `newer` grew out of `older`; not, when `older` is gone."""
-        return self._repository.has_commit(older) and self._repository.is_ancestor(older, newer)
+        """Whether `newer` grew out of `older`; not, when one of them is gone."""
+        return all(map(self._repository.has_commit, (older, newer))) and self._repository.is_ancestor(older, newer)
 
     def tip(self) -> str | None:
         """Id of the newest commit; None when there is none. Raises RepositoryError."""
@@ -206,9 +234,9 @@ class Chain:
         `items` are the objects of the tree that are new. Raises RepositoryError when nothing could be written,
         LeaseHeld when a lock file of git's is in the way.
         """
-        commit = commit_item(expected, tree, message, self._clock.now_ms(), self._repository.algorithm)
-        write_items(self._git, [*items, commit], self._repository.algorithm)
-        return self._swap(Unknown(commit.id, expected))
+        signer = self._signer() if self._signer is not None else None
+        made = NewCommit(expected, tree, message, tuple(items))
+        return self._swap(Unknown(write_commit(self._repository, made, self._clock.now_ms(), signer), expected))
 
     def resolve(self, attempt: Unknown) -> Committed | Conflict | Unknown:
         """Finds out what became of an attempt without a report, and makes it again if it did not land."""
@@ -304,6 +332,26 @@ def commit_item(parent: str | None, tree: str, message: str, now_ms: int, algori
     parents = f"parent {parent}\n" if parent else ""
     text = f"tree {tree}\n{parents}author {_AUTHOR} {when}\ncommitter {_AUTHOR} {when}\n\n{message}"
     return item("commit", text.encode("utf-8", "backslashreplace"), algorithm)
+
+
+def write_commit(
+    repository: Repository,
+    made: NewCommit,
+    now_ms: int,
+    signer: Signs | None,
+    *,
+    extra_env: Mapping[str, str] | None = None,
+) -> str:
+    """Puts a commit of ours into a repository with what is new in it; its id. Raises RepositoryError, Refused."""
+    if signer is not None and signer.wanted:
+        write_items(repository.git, made.items, repository.algorithm, extra_env=extra_env)
+        signed = signer.commit(made.parent, made.tree, made.message, author=_AUTHOR, now_ms=now_ms)
+        if signed is not None:
+            return signed
+        made = made._replace(items=())
+    commit = commit_item(made.parent, made.tree, made.message, now_ms, repository.algorithm)
+    write_items(repository.git, [*made.items, commit], repository.algorithm, extra_env=extra_env)
+    return commit.id
 
 
 def links(git: Git, start: str, limit: int | None) -> list[Link] | None:

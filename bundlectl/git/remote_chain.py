@@ -6,7 +6,7 @@ fetched when somebody walks that far. What a commit holds is the caller's.
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bundlectl.base.clock import Clock, SystemClock
@@ -17,14 +17,16 @@ from bundlectl.git.chain import (
     Committed,
     Conflict,
     Link,
+    NewCommit,
     Seen,
+    Signs,
     Unknown,
-    commit_item,
     is_open,
     links,
+    write_commit,
 )
 from bundlectl.git.objects import FULL_ID, read_objects
-from bundlectl.git.pack import Item, write_items
+from bundlectl.git.pack import Item
 from bundlectl.git.remote import MAX_FETCHED, Pushed, Remote
 from bundlectl.git.remote_cache import tidy
 from bundlectl.model.errors import BundlectlError, LeaseHeld, RepositoryError, StateError
@@ -56,6 +58,7 @@ class RemoteChain:
         max_fetched: int = MAX_FETCHED,
         clock: Clock | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        signer: Callable[[], Signs] | None = None,
     ) -> None:
         """`ref` gives the name, which the first write may settle (`before_first`). `tips` looks at the remote, and may
         refuse what it finds there; `borrowed` (of git.remote) gives objects that the cache lacks.
@@ -69,6 +72,7 @@ class RemoteChain:
         self._max_fetched = max_fetched
         self._clock = clock or SystemClock()
         self._notify = notify
+        self._signer = signer
         self._cache = remote.cache
         self._git = remote.cache.git
         self._known: str | None = None  # newest commit that was read or written here, and is in the cache
@@ -118,11 +122,16 @@ class RemoteChain:
 
     def descends(self, older: str, newer: str) -> bool:
         """Whether `newer` grew out of `older`. Fetches the whole history when the cache cannot tell."""
-        if not self._cache.has_commit(older) or not self._is_ancestor(older, newer):
-            if not self._is_shallow():
-                return False
-            self._fetch("--unshallow")
-        return self._cache.has_commit(older) and self._is_ancestor(older, newer)
+        if self._is_descent(older, newer):
+            return True
+        if not self._is_shallow():
+            return False
+        self._fetch("--unshallow")
+        return self._is_descent(older, newer)
+
+    def _is_descent(self, older: str, newer: str) -> bool:
+        """As far as the cache knows."""
+        return all(map(self._cache.has_commit, (older, newer))) and self._is_ancestor(older, newer)
 
     def append(
         self, expected: str | None, tree: str, message: str, *, items: Sequence[Item] = ()
@@ -138,9 +147,10 @@ class RemoteChain:
         message += f"Bundlectl-Write: {random_id()}\n"
         if self.ref.startswith("refs/heads/"):
             message += _NO_PIPELINE
-        commit = commit_item(expected, tree, message, self._clock.now_ms(), self._cache.algorithm)
-        write_items(self._git, [*items, commit], self._cache.algorithm, extra_env=self._borrowed)
-        return self._swap(Unknown(commit.id, expected))
+        made = NewCommit(expected, tree, message, tuple(items))
+        signer = self._signer() if self._signer is not None else None
+        now_ms = self._clock.now_ms()
+        return self._swap(Unknown(write_commit(self._cache, made, now_ms, signer, extra_env=self._borrowed), expected))
 
     def resolve(self, attempt: Unknown) -> Committed | Conflict | Unknown:
         """Finds out what became of an attempt without a report, and makes it again if it did not land.
@@ -219,22 +229,24 @@ class RemoteChain:
         with self._queue():
             return self._remote.push(self.ref, attempt.version, attempt.expected, borrowed=self._borrowed)
 
-    def _queue(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _queue(self) -> Iterator[None]:
         """Writers to a repository on this machine take turns, which spares them each other's locks."""
         folder = self._far_folder()
-        if folder is None:
-            return nullcontext()
-        try:
-            make_private_folder(folder / "bundlectl")
-            return locked(folder / "bundlectl" / "state.flock")
-        except OSError:
-            return nullcontext()
+        with ExitStack() as stack:
+            if folder is not None:
+                with suppress(OSError):  # another user's: git's own locks have to do
+                    make_private_folder(folder / "bundlectl")
+                    stack.enter_context(locked(folder / "bundlectl" / "state.flock"))
+            yield
 
     def _far_folder(self) -> Path | None:
+        """The repository of a remote on this machine; None when it is elsewhere, or not there: it is never made."""
         path = self._remote.address.path
         if path is None:
             return None
-        return path / ".git" if (path / ".git").is_dir() else path
+        folder = path / ".git" if (path / ".git").is_dir() else path
+        return folder if (folder / "objects").is_dir() else None
 
     def _remove_stale_lock(self, said: str) -> bool:
         """Removes the lock file of our ref in a repository on this machine when whoever made it is dead."""

@@ -90,6 +90,13 @@ class Naming:
             return made
         _must(made, "create")
         try:
+            if self._remote.tips([ref]).get(ref) != first.id:
+                raise RepositoryError(
+                    f'remote "{self._remote.address.shown}" takes refs/bundlectl/* and does not show them again',
+                    code=_PUSH_REFUSED,
+                    detail="A state that nobody can read would be written there. Nothing was recorded.",
+                    hint="let it show refs/bundlectl (uploadpack.hideRefs), or set bundlectl.state.form: branch",
+                )
             _must(self._remote.push(ref, second.id, first.id), "move")
             if self._remote.push(ref, first.id, None).outcome == "done":
                 raise RepositoryError(
@@ -103,7 +110,7 @@ class Naming:
 
     def _delete(self, ref: str) -> None:
         tip = self._remote.tips([ref]).get(ref)
-        if tip is not None and self._remote.push(ref, None, tip).outcome != "done":
+        if tip is None or self._remote.push(ref, None, tip).outcome != "done":
             self._notify(f"{ref} was made to try the remote out and could not be deleted; delete it by hand")
 
 

@@ -34,6 +34,7 @@ class Target:
     code: str = "snapshot"  # snapshot, in_place or git_source
     state_remote: str | None = None  # None: the default rule (D4)
     state_form: str = "auto"  # ref, branch or auto
+    require_signed: bool = False  # a state commit that git cannot verify is refused
     strict_lease: bool = False  # a lease is believed to have run out by watching it, never by comparing clocks
     retention: str = "30d"
     default: bool = False  # chosen without -t

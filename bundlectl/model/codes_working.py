@@ -100,6 +100,10 @@ WORKING: dict[str, Code] = {
     "BND414": Code("Other lineage",
         "The jobs on the backend belong to another history of deployments than the recorded one. Two clones "
         "may have started separately: join them before deploying."),
+    "BND415": Code("State commit not signed",
+        "bundlectl.state.require_signed is set, and a commit of the recorded state has no signature that git "
+        "verifies with your keys, or this one could not be signed. Look at who wrote it; accept it by name with "
+        "`bundlectl state accept-rewrite`."),
     "BND501": Code("Run failed",
         "A task of the run failed, or the run was cancelled or timed out. `bundlectl runs logs RUN --task "
         "KEY` shows what the task wrote."),

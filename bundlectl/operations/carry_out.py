@@ -26,9 +26,11 @@ from bundlectl.operations.context import OperationContext
 from bundlectl.operations.deploy_manifest import ManifestFacts, Reviewed, deployment_manifest
 from bundlectl.operations.deploy_record import debt_after, note_of, protection_after, snoozes_after
 from bundlectl.operations.lease import Lease
+from bundlectl.operations.recover import close
 from bundlectl.operations.sweep import Scope, sweep
 from bundlectl.operations.verify_apply import not_read_back, read_back
-from bundlectl.state.store import Recorded, StateStore, begin, end
+from bundlectl.state.recovery_file import Ending
+from bundlectl.state.store import Recorded, StateStore, begin
 
 LEASE_S = 300
 MAX_REQUEST_S = 60
@@ -99,6 +101,7 @@ def carry_out(context: OperationContext, planned: Prepared, standing: Standing) 
             target=target,
             backend=planned.backend.identity(),
             lineage=lineage,
+            fence=_first_fence(plan, planned.recorded, started),
         )
         assert begun.deployment is not None
         note = note_of(context, "lease", intent.deployment, plan)
@@ -138,6 +141,12 @@ def carry_out(context: OperationContext, planned: Prepared, standing: Standing) 
             exit_code=interrupt.exit_code,
         )
     return result
+
+
+def _first_fence(plan: Plan, recorded: Recorded, started_ms: int) -> int:
+    """Where the fence of a new record begins. That of jobs whose state was lost is not known: higher than any count."""
+    regains = recorded.deployment is None and plan.base.lineage is not None
+    return started_ms // 1000 if regains else 0
 
 
 def _verified(scope: Scope, applied: Applied, named: list[str], before: Mapping[str, DeployedJob]) -> Applied:
@@ -202,7 +211,8 @@ def _finish(
     )
     manifest = deployment_manifest(context, planned, before, after, applied, facts)
     context.emit(StageStarted("end", "recording what was done"))
-    end(planned.store, begun, after, note_of(context, "apply-end", facts.id, plan), applied.documents, manifest)
+    note = note_of(context, "apply-end", facts.id, plan)
+    close(context, planned.store, begun, Ending(facts.id, before.fence, after, note, applied.documents, manifest))
     return DeployResult(plan=plan, manifest=manifest, outcomes=applied.outcomes)
 
 

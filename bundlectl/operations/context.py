@@ -53,6 +53,7 @@ class OperationContext:
     request: LoadRequest  # target, variables and identity; `start` is filled in when the repository is known
     index: LoadIndex  # cache of the loader; one that cannot be kept is slower, and nothing else
     cache: Path  # the user's cache folder, not created here; built files are kept below it
+    memory: Path  # the user's state folder, not created here: what must not be lost before it is recorded elsewhere
     clock: Clock
     actor: Actor
     owner: Owner  # this process, for the lease

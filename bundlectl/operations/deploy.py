@@ -39,6 +39,7 @@ OVERRIDES = {
     "probable_rename": "allow_destructive",
     "rewind": "allow_rewind",
     "branch": "allow_branch",
+    "lost_state": "accept_lost_state",
 }
 _CONFLICT = "conflict"  # lifted field by field
 _POLICY = "policy"  # lifted by name
@@ -53,6 +54,7 @@ class DeployRequest:
     allow_destructive: bool = False
     allow_rewind: bool = False
     allow_branch: bool = False
+    accept_lost_state: bool = False
     allow_conflict: tuple[str, ...] = ()  # fields by name, as jobs.etl.max_concurrent_runs
     allow_policy: tuple[str, ...] = ()  # policies by name
     selection: Selection = EVERYTHING
@@ -133,6 +135,7 @@ def _options(request: DeployRequest, saved: Mapping[str, Any] | None) -> PlanOpt
             selection=request.selection,
             changed_since=request.changed_since,
             fail_on_active_runs=request.fail_on_active_runs,
+            accept_lost_state=request.accept_lost_state,
         )
     chosen = saved["selection"]
     return PlanOptions(
@@ -144,7 +147,7 @@ def _options(request: DeployRequest, saved: Mapping[str, Any] | None) -> PlanOpt
 
 
 def plan_when_free(context: OperationContext, options: PlanOptions, patience: Patience) -> tuple[Planned, bool]:
-    """The plan once nobody else holds the target, and whether a dead apply was taken over."""
+    """The plan once nobody else holds the target, and whether a dead apply was taken over and is still open."""
     planned = make_plan(context, options)
     deployment = planned.recorded.deployment
     if deployment is None or deployment.intent is None:
@@ -153,8 +156,8 @@ def plan_when_free(context: OperationContext, options: PlanOptions, patience: Pa
     free = wait_for_holder(context, planned.store, planned.recorded, patience, strict=strict)
     if free.deployment is None or free.deployment.intent is None:
         return plan_when_free(context, options, patience)
-    take_over(context, planned.store, free, planned.backend)
-    return make_plan(context, options), True
+    still_open = take_over(context, planned.store, free, planned.backend)
+    return make_plan(context, options), still_open
 
 
 def _is_done(planned: Planned, recovered: bool) -> bool:

@@ -60,7 +60,9 @@ def _destroy(context: OperationContext, request: DestroyRequest, approve: Approv
     # What is not selected stays as it is wanted: it is no debt.
     planned = replace(planned, plan=sealed(replace(planned.plan, left_out=())))
     plan = planned.plan
-    if plan.is_empty and not recovered:
+    # Without a state there is nothing to destroy, unless jobs are there and only the state has gone.
+    lost = any(guard.guard == "lost_state" for guard in plan.guards)
+    if plan.is_empty and not recovered and not lost:
         return DeployResult(plan=plan, manifest=None, outcomes=())
     guards = DeployRequest(
         auto_approve=request.auto_approve, allow_destructive=request.allow_destructive, reason=request.reason

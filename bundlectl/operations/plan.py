@@ -63,6 +63,7 @@ class PlanOptions(NamedTuple):
     fail_on_active_runs: bool = False
     empty: bool = False  # as if the bundle had no jobs: what is there goes
     purge: bool = False  # what goes is not kept for a while
+    accept_lost_state: bool = False  # jobs whose state is gone are taken over
 
 
 EVERY_JOB = PlanOptions()
@@ -100,11 +101,12 @@ def _planned(context: OperationContext, options: PlanOptions) -> Planned:
     bundle = replace(loading.bundle, jobs={}, artifacts=()) if options.empty else loading.bundle
     store = context.open_store(loading.home, bundle)
     recorded = _recorded(context, store, bundle)
-    deployment = recorded.deployment
-    selection = _selection(context, options, loading, deployment)
     backend = context.open_backend(bundle)
-    digest = _code_left(deployment, selection) if options.empty else snapshot_digest(context, loading)
     refresh = Refresh.NONE if context.offline else options.refresh
+    lost = _lost(backend, refresh, recorded, bundle)
+    deployment = _regained(bundle, lost) if lost and options.accept_lost_state else recorded.deployment
+    selection = _selection(context, options, loading, deployment)
+    digest = _code_left(deployment, selection) if options.empty else snapshot_digest(context, loading)
     identity, observed, found = _look(backend, refresh, deployment, bundle, digest, purge=options.purge)
     code, snapshot = _code(context, loading, store, deployment, digest) if not options.empty else ((), None)
     specs = specs_of(loading.loaded, found.documents)
@@ -134,6 +136,7 @@ def _planned(context: OperationContext, options: PlanOptions) -> Planned:
             selection=selection,
             changed_since=options.changed_since,
             fail_on_active_runs=options.fail_on_active_runs,
+            lost=lost,
             in_part=_IN_PART if refresh is Refresh.CHANGED else None,
             deployed_by=store.last_deployer() if deployment is not None and _differs(found) else None,
             removal=_removal(context, options, bundle),
@@ -153,6 +156,18 @@ def _planned(context: OperationContext, options: PlanOptions) -> Planned:
         artifacts=artifacts,
         snapshot=snapshot,
     )
+
+
+def _lost(backend: Backend, refresh: Refresh, recorded: Recorded, bundle: Bundle) -> Mapping[str, int]:
+    """Jobs of this bundle by lineage, where nothing is recorded: somebody's state is gone, or was never fetched."""
+    asks = recorded.deployment is None and refresh is not Refresh.NONE
+    return backend.lineages(bundle.target.name) if asks else {}
+
+
+def _regained(bundle: Bundle, lost: Mapping[str, int]) -> Deployment:
+    """A record of nothing, in the history that most of the jobs belong to: they are found by their marks then."""
+    lineage = max(sorted(lost), key=lambda one: lost[one])
+    return Deployment(lineage=lineage, serial=0, fence=0, bundle=bundle.name, target=bundle.target.name)
 
 
 def _judged(context: OperationContext, planned: Planned) -> Planned:

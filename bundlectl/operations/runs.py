@@ -64,7 +64,7 @@ class TaskLog(NamedTuple):
 
 def list_runs(context: OperationContext, *, job: str | None, limit: int) -> list[ListedRun]:
     """Newest first."""
-    world = open_world(context)
+    world = _open(context)
     keys = _keys(world)
     wanted = _job_id(world, job) if job is not None else None
     store = world.runs
@@ -89,7 +89,7 @@ def list_runs(context: OperationContext, *, job: str | None, limit: int) -> list
 
 def get_run(context: OperationContext, wanted: str) -> FoundRun:
     """A run by id, `latest` or `latest:JOB`. Raises NotFound."""
-    return _find(open_world(context), wanted)
+    return _find(_open(context), wanted)
 
 
 def read_logs(context: OperationContext, wanted: str, *, task: str | None, attempt: int | None) -> Iterator[TaskLog]:
@@ -112,7 +112,7 @@ def read_logs(context: OperationContext, wanted: str, *, task: str | None, attem
 
 def run_manifest(context: OperationContext, wanted: str) -> Mapping[str, Any]:
     """The recorded manifest of a run. A run that ended after its `run` command was killed is sealed now."""
-    world = open_world(context)
+    world = _open(context)
     found = _find(world, wanted)
     if found.manifest is None:
         raise NotFound(
@@ -135,6 +135,14 @@ def cancel_run(context: OperationContext, wanted: str) -> FoundRun:
             world.backend.cancel(found.run.run_id)
             follow(context, world.backend, found.key or found.run.name, found.run.run_id, logs="none", timeout_s=60.0)
     return _find(world, found.run.run_id)
+
+
+def _open(context: OperationContext) -> World:
+    """The target; runs that could not be recorded when they were made are recorded now."""
+    world = open_world(context)
+    if not context.offline:
+        world.runs.flush()
+    return world
 
 
 def _find(world: World, wanted: str) -> FoundRun:

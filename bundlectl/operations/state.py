@@ -19,7 +19,8 @@ from bundlectl.state.layout import meta_document
 from bundlectl.state.store import Note, Recorded, StateStore, host_facts, release
 
 ABSENT = "absent"
-_WRONG_ID, _HELD, _LOST, _REWRITTEN, _UNKNOWN = "BND403", "BND401", "BND402", "BND413", "BND408"
+_WRONG_ID, _HELD, _LOST, _UNKNOWN = "BND403", "BND401", "BND402", "BND408"
+_REWRITTEN, _UNSIGNED = "BND413", "BND415"
 _SHORTEST_ID = 7
 
 
@@ -167,7 +168,7 @@ def accept_rewrite(context: OperationContext, version: str, *, reason: str) -> T
             detail="Nothing was changed.",
             hint="look at it first: bundlectl state show; then name exactly that commit",
         )
-    if not _is_rewritten(store):
+    if not _is_refused(store):
         return None
     intent = found.deployment.intent
     if intent is not None and _is_alive(context, intent):
@@ -200,18 +201,24 @@ def _accept_absence(
 ) -> TargetState | None:
     if found.version is not None:
         raise Refused(f"{store.ref} is not gone: it is {found.version}", code=_REWRITTEN, detail="Nothing was changed.")
-    if not _is_rewritten(store):
+    if not _is_refused(store):
         return None
     store.accept(None)
-    context.emit(Notice("nothing can be recorded where no state is; the next deploy begins a new history"))
+    context.emit(
+        Notice(
+            "nothing can be recorded where no state is; the next deploy begins a new history, and takes over jobs "
+            "that are there with --accept-lost-state"
+        )
+    )
     return _state_of(context, bundle, store, found)
 
 
-def _is_rewritten(store: StateStore) -> bool:
+def _is_refused(store: StateStore) -> bool:
+    """Whether a state is what only somebody's word can let through: a rewritten one, or one that nobody signed."""
     try:
         store.read()
     except Refused as refused:
-        if refused.code != _REWRITTEN:
+        if refused.code not in (_REWRITTEN, _UNSIGNED):
             raise
         return True
     return False

@@ -31,6 +31,7 @@ class GuardFacts:
     rewind_why: str | None = None  # when ancestry could not be told: unrelated, or history too shallow
     protected: bool = False  # here or on disk, whoever says so
     fail_on_active_runs: bool = False  # the invoker asks for it; the bundle may too
+    lost: Mapping[str, int] = field(default_factory=dict)  # jobs by lineage, where no state is there to say whose
 
     @property
     def is_protected(self) -> bool:
@@ -52,6 +53,21 @@ def backend_deploys(facts: GuardFacts) -> Iterator[Guard]:
             "BND310",
             f'backend "{facts.capabilities.kind}" cannot be deployed to by this version of bundlectl',
             hint="choose a target whose backend is local, for instance with bundlectl: {backend: local}",
+        )
+
+
+def lost_state(facts: GuardFacts) -> Iterator[Guard]:
+    """No state, and jobs that a deployment of this bundle made: they would be made a second time."""
+    count = sum(facts.lost.values())
+    if count:
+        belong = "1 job belongs" if count == 1 else f"{count} jobs belong"
+        yield Guard(
+            "lost_state",
+            "BND412",
+            f"state is gone but {belong} to it",
+            override="--accept-lost-state",
+            hint="fetch the state ref from the clone or the remote that has it; if it is lost, take the jobs over: "
+            "bundlectl deploy --accept-lost-state",
         )
 
 
@@ -242,6 +258,7 @@ def _names(addresses: Iterable[str]) -> str:
 
 GUARDS: tuple[Callable[[GuardFacts], Iterator[Guard]], ...] = (
     backend_deploys,
+    lost_state,
     task_types,
     hold,
     dirty,

@@ -67,6 +67,7 @@ class PlanInputs:
     changed_since: str | None = None  # what Selection.only was compared with, for the document
     fail_on_active_runs: bool = False
     removal: Removal | None = None  # how jobs go; None: kept for the retention of the target
+    lost: Mapping[str, int] = field(default_factory=dict)  # jobs by lineage, when no state says whose they are
     in_part: str | None = None  # why not every job was compared with the backend, though all that change were
 
 
@@ -212,6 +213,7 @@ def _facts(inputs: PlanInputs, context: Context, source: PlanSource, changes: tu
         rewind_why=inputs.rewind_why,
         protected=inputs.protected,
         fail_on_active_runs=inputs.fail_on_active_runs,
+        lost=inputs.lost,
     )
 
 

@@ -3,6 +3,7 @@
 Called by operations through the StateStore protocol. What a commit holds is in layout; how it gets there, git.chain.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from bundlectl import __version__
 from bundlectl.base.clock import Clock
 from bundlectl.base.digest import digest_bytes, digest_document
-from bundlectl.git.chain import AnyChain, Chain, Committed, Conflict, Link, Unknown, encode_name
+from bundlectl.git.chain import AnyChain, Chain, Committed, Conflict, Link, Signs, Unknown, encode_name
 from bundlectl.git.command import GitOutputTooLarge
 from bundlectl.git.objects import GitObject, edit_tree, read_objects
 from bundlectl.git.repository import Repository
@@ -23,12 +24,12 @@ from bundlectl.state.intents import intent_document
 from bundlectl.state.message import Message, decode_message, encode_message
 from bundlectl.state.store import CodeHome, Note, Recorded
 
-_UNREADABLE, _NEWER, _FOREIGN, _REWRITTEN = "BND410", "BND411", "BND414", "BND413"
+_UNREADABLE, _NEWER, _FOREIGN, _REWRITTEN, _NEWER_APPLY = "BND410", "BND411", "BND414", "BND413", "BND404"
 _MAX_READ = 64 << 20
 _MAX_DOCUMENTS_READ = 200 << 20
 _READ_TRIES = 5
 _HISTORY_BATCH = 40
-_WITHOUT_MANIFEST = frozenset({"accept-rewrite", "apply-begin", "lease", "recover", "snooze", "unlock"})
+_ADDS_MANIFEST = "apply-end"  # whatever ended, a deploy or a destroy: its manifest says which. No other commit has one.
 
 
 class LocalCode:
@@ -61,12 +62,16 @@ class GitStateStore:
         code: CodeHome | None = None,
         clock: Clock | None = None,
         notify: Callable[[str], None] = lambda text: None,
+        signer: Callable[[], Signs] | None = None,
+        require_signed: bool = False,
     ) -> None:
+        """`signer`: who signs and checks commits, made when it is needed."""
         self._bundle, self._target = bundle, target
+        self._signer = signer if require_signed else None
         self._repository = repository
         self._git = repository.git
         ref = f"refs/bundlectl/state/{encode_name(bundle)}/{encode_name(target)}"
-        self._chain: AnyChain = chain or Chain(repository, ref, clock=clock, notify=notify)
+        self._chain: AnyChain = chain or Chain(repository, ref, clock=clock, notify=notify, signer=signer)
         self._code: CodeHome = code or LocalCode(repository, bundle, target)
         self.place = place
         self._newest = Recorded(None, None)
@@ -84,10 +89,13 @@ class GitStateStore:
     def read(self) -> Recorded:
         """Newest state: one process, and an exchange when it is on a remote.
 
-        Raises StateError (BND410, BND411), Refused BND414 for another bundle's state, BND413 for a rewritten history.
+        Raises StateError (BND410, BND411), Refused BND414 for another bundle's state, BND413 for a rewritten history,
+        BND415 for a commit without a signature where one is demanded.
         """
         seen = self._chain.seen()  # before looking: what others write meanwhile descends from it
         found = self.newest()
+        if self._signer is not None and found.version is not None:
+            self._signer().refuse_unsigned(found.version, self.ref)
         if seen != found.version:
             self._refuse_rewritten(seen, found)
             self._chain.noticed(found.version)
@@ -120,12 +128,8 @@ class GitStateStore:
 
     def _refuse_rewritten(self, seen: str | None, found: Recorded) -> None:
         """Raises Refused BND413 when what is there now did not grow out of what was there before."""
-        if seen is None or (found.deployment is not None and found.deployment.previous == seen):
+        if seen is None or self._has_grown(seen, found):
             return
-        if found.version is not None and found.deployment is not None and self._chain.descends(seen, found.version):
-            before = self.at(seen)
-            if before.lineage == found.deployment.lineage and before.serial <= found.deployment.serial:
-                return
         now = f"it is {found.version} now" if found.version is not None else "it is gone"
         raise Refused(
             f"state history was rewritten: expected a descendant of {seen[:12]}",
@@ -134,6 +138,23 @@ class GitStateStore:
             hint=f"bring {seen} back, or accept by name what is there: "
             f"bundlectl state accept-rewrite {found.version or 'absent'}",
         )
+
+    def _has_grown(self, seen: str, found: Recorded) -> bool:
+        """Out of a commit that was seen: as a descendant of it, or of the chain that it was compacted from, which holds
+        the same history and no less of it.
+        """
+        new = found.deployment
+        if found.version is None or new is None:
+            return False
+        if not self._chain.descends(seen, found.version):
+            old = new.previous
+            if old is None or (old != seen and not self._chain.descends(seen, old)):
+                return False
+        try:
+            before = self.at(seen)
+        except StateError:
+            return False  # the old chain is out of reach: somebody has to look
+        return before.lineage == new.lineage and before.serial <= new.serial
 
     def documents(self, version: str | None, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Job documents of a version by key, each checked against its digest in the index. Raises StateError."""
@@ -186,8 +207,7 @@ class GitStateStore:
 
     def history(self, limit: int | None = None) -> Iterator[HistoryEntry]:
         """Commits of the chain, newest first, with the manifests that they added. Raises StateError."""
-        # One more than is given: what a commit added shows against its parent.
-        links = islice(self._chain.walk(limit + 1 if limit is not None else None), limit)
+        links = self._chain.walk(limit)
         while batch := list(islice(links, _HISTORY_BATCH)):
             yield from self._entries(batch)
 
@@ -195,28 +215,19 @@ class GitStateStore:
         """Who made the newest finished deployment, as the messages of the chain say. Raises StateError."""
         for limit in (1, _HISTORY_BATCH):  # the newest commit is its end, unless an apply was begun since
             messages = map(_message, self._chain.walk(limit))
-            found = next((message.actor for message in messages if message.verb not in _WITHOUT_MANIFEST), None)
+            found = next((message.actor for message in messages if message.verb == _ADDS_MANIFEST), None)
             if found is not None:
                 return found
         return None
 
     def _entries(self, links: Sequence[Link]) -> Iterator[HistoryEntry]:
         messages = [_message(link) for link in links]
-        asked: list[str | None] = []
-        for link, message in zip(links, messages, strict=True):
-            path = None if message.verb in _WITHOUT_MANIFEST else _manifest_path(message.deployment)
-            asked.append(path and f"{link.version}:{path}")
-            # Every later tree still holds a manifest. It belongs to the commit whose parent does not have it; an
-            # apply's end always adds its own.
-            later = path is not None and message.verb != "apply-end" and link.parents
-            asked.append(f"{link.parents[0]}:{path}" if later else None)
-        names = [name for name in asked if name is not None]
-        found = dict(zip(names, self._objects(names, self.ref, _MAX_DOCUMENTS_READ), strict=True))
-        for at, (link, message) in enumerate(zip(links, messages, strict=True)):
-            blob, before = (found.get(name) if name else None for name in asked[2 * at : 2 * at + 2])
-            manifest = None
-            if blob is not None and before is None:
-                manifest = _stored(link.version, "the deployment manifest", blob, layout.MAX_DOCUMENT)
+        paths = [_manifest_path(message.deployment) if message.verb == _ADDS_MANIFEST else None for message in messages]
+        asked = [f"{link.version}:{path}" for link, path in zip(links, paths, strict=True) if path is not None]
+        found = iter(self._objects(asked, self.ref, _MAX_DOCUMENTS_READ))
+        for link, message, path in zip(links, messages, paths, strict=True):
+            blob = next(found) if path is not None else None
+            manifest = _stored(link.version, "the deployment manifest", blob, layout.MAX_DOCUMENT) if blob else None
             yield HistoryEntry(link.version, message.verb, message.serial, message.summary, manifest)
 
     def _decode(
@@ -233,6 +244,15 @@ class GitStateStore:
                 code=_NEWER,
                 detail=f"{self.ref} has format {error.found}; bundlectl {__version__} reads format {layout.FORMAT}",
                 hint="upgrade bundlectl; nothing was changed",
+            ) from None
+        except layout.NewerApply as error:
+            if not _is_newer(error.tool_version):
+                raise _unreadable(version, str(error)) from None
+            raise StateError(
+                f"finish it with bundlectl >= {error.tool_version}: a deploy of that version was cut off",
+                code=_NEWER_APPLY,
+                detail=f"{self.ref}: {error}. Nothing was changed.",
+                hint="upgrade bundlectl, and deploy with it",
             ) from None
         except DocumentError as error:
             raise _unreadable(version, str(error)) from None
@@ -284,6 +304,12 @@ def _message(link: Link) -> Message:
         return decode_message(link.message)
     except ValueError as error:
         raise _unreadable(link.version, f"its message: {error}") from None
+
+
+def _is_newer(tool_version: str) -> bool:
+    """Whether a version of bundlectl is above this one; one that is no version is not."""
+    theirs, ours = ([int(part) for part in re.findall(r"\d+", text)[:3]] for text in (tool_version, __version__))
+    return theirs > ours
 
 
 def _manifest_path(deployment: str) -> str | None:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import repeat
 from json.encoder import encode_basestring
@@ -55,6 +56,14 @@ class NewerFormat(Exception):
         self.tool_version = tool_version
 
 
+class NewerApply(DocumentError):
+    """An open apply that is not understood, in a state that this tool wrote."""
+
+    def __init__(self, problem: DocumentError, tool_version: str) -> None:
+        super().__init__(problem.path, problem.problem)
+        self.tool_version = tool_version
+
+
 def document_path(key: str) -> str:
     """Where the document of a job is kept."""
     return f"jobs/{sha256_hex(key.encode('utf-8'))[:2]}/{encode_name(key)}.json"
@@ -98,20 +107,26 @@ def meta_document(deployment: Deployment, tool_version: str) -> dict[str, Any]:
 
 
 def decode(meta: bytes, index: bytes, apply: bytes | None) -> Deployment:
-    """The deployment in the files of a commit. Raises DocumentError, whose path begins with the file; NewerFormat."""
+    """The deployment in the files of a commit. Raises DocumentError, whose path begins with the file; NewerFormat.
+
+    What is wrong with the open apply is a NewerApply, which says who wrote it.
+    """
     document = _file(META, meta, MAX_META)
     _refuse_newer(document)
     try:
         jobs = decode_index(index)
     except DocumentError as error:
         raise DocumentError(INDEX, str(error)) from None
-    intent = None
-    if apply is not None:
-        intent = _decode_apply(_file(APPLY, apply, MAX_APPLY))
     try:
-        return _decode_meta(document, jobs, intent)
+        closed = _decode_meta(document, jobs)
     except DocumentError as error:
         raise DocumentError(META, str(error)) from None
+    if apply is None:
+        return closed
+    try:
+        return replace(closed, intent=_decode_apply(_file(APPLY, apply, MAX_APPLY)))
+    except DocumentError as error:
+        raise NewerApply(error, str(document["tool_version"])) from None
 
 
 def encode_index(jobs: Mapping[str, DeployedJob]) -> bytes:
@@ -221,7 +236,7 @@ def _entry_text(job: DeployedJob) -> str:
     )
 
 
-def _decode_meta(document: Any, jobs: Mapping[str, DeployedJob], intent: Intent | None) -> Deployment:
+def _decode_meta(document: Any, jobs: Mapping[str, DeployedJob]) -> Deployment:
     with Members(document) as meta:
         meta.integer("format")
         meta.text("tool_version", at_most=64)
@@ -234,7 +249,6 @@ def _decode_meta(document: Any, jobs: Mapping[str, DeployedJob], intent: Intent 
             backend=_backend(meta.members("backend")) if meta.any("backend") is not None else None,
             deployed=_deployed(meta.members("deployed")) if meta.any("deployed") is not None else None,
             jobs=jobs,
-            intent=intent,
             protection={name: _protection(name, value) for name, value in meta.map("protection").items()},
             hold=meta.map("hold") if meta.any("hold") is not None else None,
             debt=meta.texts("debt"),

@@ -5,22 +5,25 @@ Called by cli.wiring, and only for targets whose state is not in the repository 
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from bundlectl.base.clock import Clock
 from bundlectl.base.digest import sha256_hex
 from bundlectl.git.chain import Seen, encode_name
-from bundlectl.git.remote import TOKEN, Remote, bearing, borrowing
+from bundlectl.git.remote import MAX_FETCHED, TOKEN, Remote, bearing, borrowing
 from bundlectl.git.remote_cache import open_cache
 from bundlectl.git.remote_chain import RemoteChain
 from bundlectl.git.remote_form import CODE, RUNS, STATE, Naming
 from bundlectl.git.repository import Repository
+from bundlectl.git.signing import Signer
 from bundlectl.git.snapshot import keep_code
 from bundlectl.git.urls import Admitted, admit, is_remote_name, origin_of
 from bundlectl.model.bundle import Bundle
 from bundlectl.model.errors import RepositoryError
 from bundlectl.state.git_store import GitStateStore
+from bundlectl.state.run_spool import SPOOL, SpooledRuns
 from bundlectl.state.run_store import RunStore
 
 HERE = "."  # bundlectl.state.remote: the repository itself
@@ -69,32 +72,56 @@ class TargetOnRemote:
         home: Repository,
         bundle: Bundle,
         remote: Remote,
-        seen: Path,
+        memory: Path,
+        environment: Mapping[str, str],
         clock: Clock,
         notify: Callable[[str], None],
     ) -> None:
         self._home = home
+        self._environment = environment
+        self._require_signed = bundle.target.require_signed
         self._names = bundle.name, bundle.target.name
         self._remote = remote
         self._clock = clock
         self._notify = notify
-        self._seen = seen
+        far = sha256_hex(remote.address.url.encode("utf-8"))
+        self._seen, self._spool = memory / "seen" / far, memory / SPOOL / far
         self.naming = Naming(remote, *self._names, bundle.target.state_form, clock, notify)
 
     def store(self) -> GitStateStore:
         """The state."""
-        cache = self._remote.cache
+        near = self._remote.cache
         code = RemoteCode(
-            self._home, cache, self._chain(CODE, borrowing(self._home), max_fetched=_MAX_CODE), self._clock
+            self._home, near, self._chain(CODE, borrowing(self._home), max_fetched=_MAX_CODE), self._clock
         )
         place = self._remote.address.shown
-        return GitStateStore(cache, *self._names, place=place, chain=self._chain(STATE), code=code, clock=self._clock)
+        signer = cache(self._signer)
+        return GitStateStore(
+            *(near, *self._names),
+            place=place,
+            chain=self._chain(STATE, signer=signer),
+            code=code,
+            clock=self._clock,
+            signer=signer,
+            require_signed=self._require_signed,
+        )
 
-    def runs(self) -> RunStore:
+    def runs(self) -> SpooledRuns:
         """The run manifests."""
-        return RunStore(self._remote.cache, *self._names, chain=self._chain(RUNS), clock=self._clock)
+        records = RunStore(self._remote.cache, *self._names, chain=self._chain(RUNS), clock=self._clock)
+        return SpooledRuns(records, self._spool.joinpath(*map(encode_name, self._names)), self._clock, self._notify)
 
-    def _chain(self, kind: str, borrowed: Mapping[str, str] | None = None, **limits: int) -> RemoteChain:
+    def _signer(self) -> Signer:
+        return Signer(self._remote.cache.git, self._environment, required=self._require_signed, notify=self._notify)
+
+    def _chain(
+        self,
+        kind: str,
+        borrowed: Mapping[str, str] | None = None,
+        *,
+        signer: Callable[[], Signer] | None = None,
+        max_fetched: int = MAX_FETCHED,
+    ) -> RemoteChain:
         name = "/".join((kind, *map(encode_name, self._names)))
         return RemoteChain(
             self._remote,
@@ -105,7 +132,8 @@ class TargetOnRemote:
             borrowed=borrowed,
             clock=self._clock,
             notify=self._notify,
-            **limits,
+            max_fetched=max_fetched,
+            signer=signer,
         )
 
 
@@ -151,8 +179,7 @@ class Remotes:
             push_address=push_address,
             headers=self._headers(repository, found) if by_invoker or _is_beside_origin(repository, address) else {},
         )
-        seen = self._memory / "seen" / sha256_hex(address.url.encode("utf-8"))
-        return TargetOnRemote(repository, bundle, remote, seen, self._clock, self._notify)
+        return TargetOnRemote(repository, bundle, remote, self._memory, self._environment, self._clock, self._notify)
 
     def _headers(self, repository: Repository, found: FoundRemote) -> Mapping[str, str]:
         """By address, what the invoker adds to requests: a token, or what CI wrote into this repository's settings.

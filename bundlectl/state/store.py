@@ -62,8 +62,17 @@ class RunRecords(Protocol):
     @property
     def ref(self) -> str: ...
 
-    def append(self, manifests: Mapping[str, Mapping[str, Any]], subject: str, *, at_ms: int | None = None) -> str:
-        """Records manifests by run id in one commit, and returns it. One that is there already is replaced."""
+    def append(
+        self, manifests: Mapping[str, Mapping[str, Any]], subject: str, *, at_ms: int | None = None
+    ) -> str | None:
+        """Records manifests by run id in one commit, and returns it. One that is there already is replaced.
+
+        None: they could not be recorded yet, which was said, and are kept on this machine until they can.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Records what is kept on this machine, and says what came of it."""
         ...
 
     def read(self, run_id: str) -> dict[str, Any] | None:
@@ -155,16 +164,18 @@ def begin(
     target: str,
     backend: BackendIdentity,
     lineage: str,
+    fence: int = 0,
     clock: Clock | None = None,
 ) -> Recorded:
-    """Takes the target: intent and lease in one write, fence raised by one. `lineage` counts on the first write only.
+    """Takes the target: intent and lease in one write, fence raised by one. `lineage` and `fence` count on the first
+    write only.
 
     An open apply of another process stops this, dead or alive (a dead one is recovered first); one of this process,
     taken over by `recover`, is replaced. Raises LeaseHeld, StalePlan when something was deployed since.
     """
     before = recorded.deployment
     if before is None:
-        before = Deployment(lineage=lineage, serial=0, fence=0, bundle=bundle, target=target)
+        before = Deployment(lineage=lineage, serial=0, fence=fence, bundle=bundle, target=target)
     if before.intent is not None and not same_holder(before.intent.owner, intent.owner):
         raise lease_held(before.intent, target)
     held = intent if intent.lease_until else leased(intent, (clock or SystemClock()).now_ms())

@@ -140,10 +140,12 @@ ELSEWHERE: dict[int, str] = {
     165: _PLAN_FILE + "test_each_part_is_named",
     166: f"{_STATE}/test_state_stores.py::test_a_forged_state_is_refused_with_its_code",
     167: f"{_STATE}/test_state_stores.py::test_a_forged_state_is_refused_with_its_code",
+    168: "tests/unit/operations/test_lost_state.py::test_jobs_whose_state_is_gone_are_not_made_again",
     169: "tests/unit/state/test_remotes.py::test_a_rewritten_history_is_refused_until_it_is_accepted",
     170: "tests/unit/operations/test_bind.py::test_a_job_of_somebody_else_is_refused",
     171: f"{_STATE}/state_suite.py::test_an_open_apply_stops_others",
     172: "tests/unit/operations/test_state.py::test_only_the_named_apply_is_unlocked_and_only_when_its_holder_is_gone",
+    173: f"{_STATE}/test_state_stores.py::test_a_forged_state_is_refused_with_its_code",
     174: "tests/unit/planning/test_planner.py::test_an_edit_on_the_backend_is_drift_and_is_set_back",
     175: f"{_API}/test_answers.py::test_failure",
     176: f"{_API}/test_answers.py::test_failure",
@@ -165,8 +167,6 @@ ELSEWHERE: dict[int, str] = {
 # Row -> the part of bundlectl that does not exist yet.
 _HTTP, _SERVER = "the client over HTTP", "serve"
 WAITS: dict[int, str] = {
-    168: "deploy --accept-lost-state",
-    173: "a form of open applies that a later version changes",
     183: _HTTP,
     184: _HTTP,
     185: _HTTP,

@@ -226,6 +226,11 @@ class JobsSuite:
         assert len(digests(place.backend, target="prod")) == 1
         assert len(digests(place.backend, lineage="other")) == 1
         assert place.backend.observe(None, TARGET).jobs == ()
+        # Whoever has no state at all learns which histories there are.
+        found = place.reopen().lineages(TARGET)
+        assert found[LINEAGE] == len(digests(place.backend))
+        assert sum(found.values()) > found[LINEAGE]
+        assert place.backend.lineages("nowhere") == {}
 
     def test_a_lookup_finds_a_job_by_its_exact_name(self, place: Place) -> None:
         assert place.backend.find("job", "etl") == ()

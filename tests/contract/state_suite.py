@@ -158,6 +158,20 @@ class StateStoreSuite:
         assert entries[0].version == store.read().version
         assert [entry.version for entry in store.history(2)] == [entry.version for entry in entries[:2]]
 
+    def test_only_the_end_of_an_apply_is_a_deployment(self, place: Place, clock: FrozenClock) -> None:
+        """Whatever else is written carries the tree on, with its manifests: it is no second deployment of them."""
+        store = place.open()
+        ended = deploy(store, 1, {"etl": {"name": "etl"}}, clock)
+        assert ended.deployment is not None
+        verbs = ("hold", "snooze", "accept-rewrite")
+        for verb in verbs:
+            note = Note(verb, deployment_id(1), "by hand", actor="bob@example.com")
+            assert isinstance(store.cas(store.read(), replace(ended.deployment, debt=(verb,)), note), Committed)
+        entries = [(entry.verb, entry.serial, entry.manifest is not None) for entry in place.open().history()]
+        by_hand = [(verb, 1, False) for verb in reversed(verbs)]
+        assert entries == [*by_hand, ("apply-end", 1, True), ("apply-begin", 0, False)]
+        assert place.open().last_deployer() == "ann@example.com"
+
     def test_who_deployed_last_is_told(self, place: Place, clock: FrozenClock) -> None:
         store = place.open()
         assert store.last_deployer() is None

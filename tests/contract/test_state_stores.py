@@ -180,6 +180,10 @@ FORGERIES: dict[str, tuple[Forgery, str, int, str]] = {
     "unknown member": (lambda r, ref: {"meta.json": meta_with(r, ref, x=1)}, "BND410", 1, "x: unknown member"),
     "deep": (lambda r, ref: {"meta.json": "[" * 90_000}, "BND410", 1, "meta.json: nesting deeper than 64"),
     "apply": (lambda r, ref: {"apply.json": "{}\n"}, "BND410", 1, "apply.json: ops: missing"),
+    "apply of a newer tool": (
+        lambda r, ref: {"meta.json": meta_with(r, ref, tool_version="0.10.2"), "apply.json": '{"v":2}\n'},
+        "BND404", 1, "finish it with bundlectl >= 0.10.2",
+    ),
     "index": (lambda r, ref: {"index.json": '{"format":1,"jobs":{\nx\n}}\n'}, "BND410", 1, "index.json: line 2"),
     "oversized": (lambda r, ref: {"index.json": "x" * 17_000_000}, "BND410", 1, "larger than 16777216 bytes"),
     "huge": (lambda r, ref: {"apply.json": "x" * 70_000_000}, "BND410", 1, "larger than"),

@@ -46,6 +46,9 @@ class JobsApiBackend:
         jobs = () if lineage is None else self._engine.owned_jobs(lineage, target)
         return Observed(read=True, jobs=jobs)
 
+    def lineages(self, target: str) -> Mapping[str, int]:
+        return documents.lineages(self._client.list_jobs(), self._places, target)
+
     def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
         return {id: self._read_one(id) for id in ids}
 

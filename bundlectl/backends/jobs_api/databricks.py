@@ -88,6 +88,9 @@ class DatabricksBackend:
         entries = marks.direct_entries(self._workspace.permissions(id)) if asked else None
         return marks.marked(settings, self._places, entries)
 
+    def lineages(self, target: str) -> Mapping[str, int]:
+        return documents.lineages(self._client.list_jobs(), self._places, target)
+
     def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any] | None]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return dict(zip(ids, pool.map(self._read_one, ids), strict=True))

@@ -5,7 +5,7 @@ Called by backend. Sent documents differ from neutral ones in four ways: code pa
 it is. `neutral(compose(x)) == x` for every document without null members.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bundlectl.backends.base import Composed, Holding, Ownership
@@ -50,6 +50,20 @@ class Hiding(NamedTuple):
 
 
 SHOWN = Hiding()
+
+
+def lineages(jobs: Iterable[Mapping[str, Any]], places: Places, target: str) -> dict[str, int]:
+    """How many of the listed jobs each lineage of this bundle and target has, by the path that every job carries."""
+    start = f"{places.root_path}/.bundlectl/"
+    found: dict[str, int] = {}
+    for job in jobs:
+        deployment = (job.get("settings") or {}).get("deployment")
+        path = deployment.get("metadata_file_path") if isinstance(deployment, dict) else None
+        if isinstance(path, str) and path.startswith(start):
+            lineage, _, rest = path.removeprefix(start).partition("/")
+            if rest.startswith(f"{target}/"):
+                found[lineage] = found.get(lineage, 0) + 1
+    return found
 
 
 def compose(

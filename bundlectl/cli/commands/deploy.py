@@ -28,6 +28,9 @@ ConflictOption = Annotated[
         "--allow-conflict", metavar="ADDR.FIELD", help="Let the bundle win where the backend was changed too."
     ),
 ]
+LostStateOption = Annotated[
+    bool, typer.Option("--accept-lost-state", help="Take over jobs of this bundle whose recorded state is gone.")
+]
 PolicyOption = Annotated[
     list[str] | None,
     typer.Option("--allow-policy", metavar="NAME", help="Go on though this policy denies the plan."),
@@ -49,6 +52,7 @@ def deploy(
     allow_branch: Annotated[
         bool, typer.Option("--allow-branch", help="Deploy from another branch than bundle.git.branch.")
     ] = False,
+    accept_lost_state: LostStateOption = False,
     allow_conflict: ConflictOption = None,
     allow_policy: PolicyOption = None,
     fail_on_active_runs: Annotated[
@@ -78,6 +82,7 @@ def deploy(
         allow_destructive=allow_destructive,
         allow_rewind=allow_rewind,
         allow_branch=allow_branch,
+        accept_lost_state=accept_lost_state,
         allow_conflict=tuple(allow_conflict or ()),
         allow_policy=tuple(allow_policy or ()),
         selection=Selection.of(select or (), exclude or ()),

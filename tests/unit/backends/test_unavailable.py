@@ -59,11 +59,12 @@ def test_everything_live_is_refused(name: str) -> None:
 
 def test_no_method_of_the_protocol_is_forgotten() -> None:
     methods = {name for name in vars(Backend) if not name.startswith("_")} - {"capabilities", "identity", "observe"}
-    assert methods == {*CALLS, "find"}
+    assert methods == {*CALLS, "find", "lineages"}
 
 
 def test_nothing_is_found_by_name() -> None:
     assert BACKEND.find("job", "etl") is None
+    assert BACKEND.lineages("prod") == {}
 
 
 def _request(kind: str, *, offline: bool = True) -> BackendRequest:

@@ -1,5 +1,6 @@
 """State on a remote: where it is kept and under which name, what an unchanged tip costs, and what is refused."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -342,6 +343,51 @@ def test_a_rewritten_history_is_refused_until_it_is_accepted(
     now = store.newest()
     store.accept(now.version)
     assert client.store().read() == now
+
+
+@pytest.mark.parametrize("where", ["remote", "here"])
+def test_a_compacted_chain_grows_out_of_the_one_it_names(
+    far: Path, client: Client, repository: RepositoryBuilder, clock: FrozenClock, where: str
+) -> None:
+    """A new root that names the tip before it (safety 1.9): no command makes one, and every reader takes it."""
+    if where == "here":
+        repository.commit("first", {"x": "x"})
+        far = repository.folder / ".git"
+
+    def opened() -> GitStateStore:
+        at = discover(repository.folder, client.environment) if where == "here" else None
+        return GitStateStore(at, BUNDLE, TARGET, clock=clock) if at is not None else client.store()
+
+    def compacted(previous: str) -> str:
+        tree = git(far, "rev-parse", f"{REF}^{{tree}}")
+        entries = git(far, "ls-tree", tree).splitlines()
+        meta = json.loads(git(far, "show", f"{REF}:meta.json"))
+        text = json.dumps({**meta, "previous": previous}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        blob = fed(far, f"{text}\n", "hash-object", "-w", "--stdin")
+        listing = [line for line in entries if not line.endswith("\tmeta.json")] + [f"100644 blob {blob}\tmeta.json"]
+        root = fed(far, "\n".join(listing) + "\n", "mktree")
+        message = git(far, "log", "-1", "--format=%B", REF).replace("apply-end", "compact")
+        return git(far, "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", message, root)
+
+    for number in (1, 2):
+        deploy(opened(), number, {"a": {"n": number}}, clock)
+    tip = git(far, "rev-parse", REF)
+    root = compacted(tip)
+    git(far, "update-ref", "refs/bundlectl/archive/1", tip)
+    git(far, "update-ref", REF, root)
+    found = opened().read()
+    assert (found.version, found.deployment and found.deployment.previous) == (root, tip)
+    assert [entry.verb for entry in opened().history()] == ["compact"]
+    deploy(opened(), 3, {"a": {"n": 3}}, clock)
+    assert [entry.verb for entry in opened().history()] == ["apply-end", "apply-begin", "compact"]
+    git(far, "update-ref", REF, compacted("1" * 40))
+    with pytest.raises(Refused, match="state history was rewritten"):
+        opened().read()
+
+
+def fed(far: Path, text: str, *words: str) -> str:
+    command = ["git", "-C", str(far), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, input=text).stdout.strip()
 
 
 def test_another_lineage_on_top_is_refused(far: Path, client: Client, clock: FrozenClock) -> None:
