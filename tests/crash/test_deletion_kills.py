@@ -1,5 +1,6 @@
 """destroy, undelete, gc, bind and unbind killed at every step, with the disk kept: the same command ends it.
 
+Of the longer ones the gate takes every third step, which is before an effect as often as after one; `make soak` all.
 After each: what is recorded is what is there, one for one; ids and runs are those of before.
 """
 
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="tells a dead holder by its process, through /proc"),
 ]
 
+_SOME_STEPS = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
 _YES = ("--auto-approve",)
 _DESTROY = (*_YES, "--allow-destructive")
 
@@ -71,24 +73,26 @@ def _agrees(place: Place, live: set[str], kept: set[str]) -> None:
         assert settings["continuous"]["pause_status"] == ("PAUSED" if paused else "UNPAUSED")
 
 
-def _every_step(ready: Path, folder: Path, *words: str) -> list[Place]:
-    """A place for each step at which the command was killed, and one in which it ended."""
-    places: list[Place] = []
+def _killed(ready: Path, folder: Path, *words: str, every: int = 1) -> dict[int, Place]:
+    """A place for each step at which the command was killed, by its number from 1, and one in which it ended."""
+    places: dict[int, Place] = {}
+    step = 1
     while True:
-        step = len(places) + 1
-        place = _copy(ready, folder / str(step))
-        places.append(place)
+        place = places[step] = _copy(ready, folder / str(step))
         code = place.deploy_killed_at(step, *words)
         if code == 0:
             return places
         assert code == -signal.SIGKILL, f"step {step}: exit {code}"
+        step += every
 
 
-def test_destroy(deployed: Path, tmp_path: Path) -> None:
+@_SOME_STEPS
+def test_destroy(deployed: Path, tmp_path: Path, every: int) -> None:
+    steps = 2 * (2 + 2)
     before = _ids(Place(deployed))
-    places = _every_step(deployed, tmp_path, "destroy")
-    assert len(places) - 1 == 2 * (2 + 2)
-    for place in places:
+    places = _killed(deployed, tmp_path, "destroy", every=every)
+    assert steps < max(places) <= steps + every
+    for place in places.values():
         again = place.bundlectl("destroy", *_DESTROY)
         assert again.returncode == 0, again.stderr
         assert place.jobs() == []
@@ -98,18 +102,21 @@ def test_destroy(deployed: Path, tmp_path: Path) -> None:
         assert _ids(place) == before
 
 
-def test_destroy_for_good(deployed: Path, tmp_path: Path) -> None:
-    for place in _every_step(deployed, tmp_path, "destroy-now"):
+@_SOME_STEPS
+def test_destroy_for_good(deployed: Path, tmp_path: Path, every: int) -> None:
+    for place in _killed(deployed, tmp_path, "destroy-now", every=every).values():
         again = place.bundlectl("destroy", "--now", "--confirm", "default", *_DESTROY)
         assert again.returncode == 0, again.stderr
         assert place.owned() == {} and place.state() == {}
 
 
-def test_undelete(less: Path, tmp_path: Path) -> None:
+@_SOME_STEPS
+def test_undelete(less: Path, tmp_path: Path, every: int) -> None:
+    steps = 2 * (2 + 1)
     before = _ids(Place(less))
-    places = _every_step(less, tmp_path, "undelete", "b")
-    assert len(places) - 1 == 2 * (2 + 1)
-    for number, place in enumerate(places):
+    places = _killed(less, tmp_path, "undelete", "b", every=every)
+    assert steps < max(places) <= steps + every
+    for number, (step, place) in enumerate(places.items()):
         if number % 2:
             # The bundle does not have it: whatever came back of it goes again.
             deployed = place.bundlectl("deploy", *_DESTROY)
@@ -117,7 +124,7 @@ def test_undelete(less: Path, tmp_path: Path) -> None:
             _agrees(place, {"a"}, {"b"})
         undeleted = place.bundlectl("undelete", "b", *_YES)
         if undeleted.returncode == 1 and "is not deleted" in undeleted.stderr:
-            assert number == len(places) - 1 or number >= 2 * (2 + 1) - 1
+            assert step >= steps
         else:
             assert undeleted.returncode == 0, undeleted.stderr
         _agrees(place, {"a", "b"}, set())
@@ -125,7 +132,7 @@ def test_undelete(less: Path, tmp_path: Path) -> None:
 
 
 def test_gc(less: Path, tmp_path: Path) -> None:
-    for place in _every_step(less, tmp_path, "gc"):
+    for place in _killed(less, tmp_path, "gc").values():
         again = place.bundlectl("gc", *_YES)
         assert again.returncode == 0, again.stderr
         assert place.bundlectl("deploy", *_DESTROY).returncode == 0
@@ -134,13 +141,13 @@ def test_gc(less: Path, tmp_path: Path) -> None:
 
 def test_unbind_then_bind(deployed: Path, tmp_path: Path) -> None:
     before = _ids(Place(deployed))
-    for place in _every_step(deployed, tmp_path / "unbind", "unbind", "b"):
+    for place in _killed(deployed, tmp_path / "unbind", "unbind", "b").values():
         again = place.bundlectl("unbind", "b", *_YES)
         assert again.returncode == 0 or "is not recorded" in again.stderr, again.stderr
         assert _ids(place) == {"a": before["a"]} == {"a": next(iter(place.owned()))}
         assert len(place.jobs()) == 2
     unbound = place.repository.folder.parent
-    for place in _every_step(unbound, tmp_path / "bind", "bind", "b", before["b"]):
+    for place in _killed(unbound, tmp_path / "bind", "bind", "b", before["b"]).values():
         again = place.bundlectl("bind", "b", before["b"], *_YES)
         assert again.returncode == 0, again.stderr
         assert _ids(place) == before
