@@ -311,10 +311,13 @@ def test_a_run_waits_no_longer_than_two_days(bench: Bench) -> None:
     job = bench.job([task("a")])
     bench.request(job)
     late = bench.request(job)
-    bench.clock.advance(48 * 3600)
-    with bench.database.write() as connection:
-        runs.expire_queued(connection, bench.clock.now_ms())
+    bench.clock.advance(47 * 3600)
+    bench.scheduler.once()  # nothing happens for a second
+    assert bench.run(late)[0] == "QUEUED"
+    bench.clock.advance(3600)
+    bench.scheduler.once()
     assert bench.run(late)[:2] == ("SKIPPED", "MAXIMUM_CONCURRENT_RUNS_REACHED")
+    assert bench.running() == ["a"]
 
 
 def test_a_known_token_gives_the_first_run(bench: Bench) -> None:
