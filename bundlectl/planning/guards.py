@@ -182,7 +182,8 @@ def protected_jobs(facts: GuardFacts) -> Iterator[Guard]:
             "BND312",
             f"protected against being deleted or replaced: {_names(hit)}",
             tuple(hit),
-            hint="deploy an explicit lift of the protection first: lifecycle: {prevent_destroy: false}",
+            hint=f"bring it back into the bundle; or let go of it (bundlectl unbind {key_of(hit[0])}) and delete it "
+            "where it runs",
         )
 
 
