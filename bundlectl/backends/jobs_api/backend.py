@@ -4,6 +4,7 @@ Opened by registry. Everything is a call of client or extensions plus the pure s
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from bundlectl.backends.base import BlobReader, Composed, Holding, LogChunk
@@ -119,13 +120,7 @@ class JobsApiBackend:
             return
 
     def active_runs(self, ids: Sequence[str]) -> dict[str, int]:
-        counts = dict.fromkeys(ids, 0)
-        # Runs under way are few and jobs many: one listing of the former, not one call for each of the latter.
-        for run in self._client.list_runs(job_id=ids[0] if len(ids) == 1 else None, active_only=True) if ids else ():
-            job = str(run.get("job_id"))
-            if job in counts:
-                counts[job] += 1
-        return counts
+        return self._client.count_active(ids)
 
     def submit(self, job_id: str, *, parameters: Mapping[str, str], only: Sequence[str], token: str) -> str:
         return self._client.run_now(job_id, parameters=parameters, only=only, token=token)
@@ -134,13 +129,7 @@ class JobsApiBackend:
         return runs.run_of(self._client.get_run(run_id))
 
     def runs(self, job_id: str | None, limit: int) -> list[Run]:
-        found: list[Run] = []
-        if limit > 0:
-            for document in self._client.list_runs(job_id=job_id):
-                found.append(runs.run_of(document))
-                if len(found) == limit:
-                    break
-        return found
+        return list(map(runs.run_of, islice(self._client.list_runs(job_id=job_id), max(0, limit))))
 
     def cancel(self, run_id: str) -> None:
         self._client.cancel_run(run_id)

@@ -55,7 +55,7 @@ class JobsClient:
             except NotSent as error:
                 raise BackendError(f"{call.what}: {error}", code=error.code, detail=f"at {self.place}") from error
             except NoAnswer as error:
-                if left:
+                if left and not error.is_late:
                     continue
                 if call.writes:
                     raise unknown(call, f"{self.place} gave no answer: {error}") from error
@@ -165,6 +165,18 @@ class JobsClient:
             if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
                 raise unusable(answer, call, self.place, missing="list of runs")
             yield from runs
+
+    def count_active(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """How many runs of each of these jobs are under way."""
+        counts = dict.fromkeys(job_ids, 0)
+        if not counts:
+            return counts
+        # Runs under way are few and jobs many: one listing of the former, not one call for each of the latter.
+        for run in self.list_runs(job_id=job_ids[0] if len(counts) == 1 else None, active_only=True):
+            job = str(run.get("job_id"))
+            if job in counts:
+                counts[job] += 1
+        return counts
 
     def cancel_run(self, id: str) -> None:
         """Asks for its end; nothing happens to a run that has ended. Raises NotFound."""

@@ -7,6 +7,7 @@ Opened by registry. A workspace keeps only members that it knows, so whose a job
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Final
 
 from bundlectl.backends.base import BlobReader, Composed, Holding, LogChunk
@@ -202,12 +203,7 @@ class DatabricksBackend:
     # Runs
 
     def active_runs(self, ids: Sequence[str]) -> dict[str, int]:
-        counts = dict.fromkeys(ids, 0)
-        for run in self._client.list_runs(job_id=ids[0] if len(ids) == 1 else None, active_only=True) if ids else ():
-            job = str(run.get("job_id"))
-            if job in counts:
-                counts[job] += 1
-        return counts
+        return self._client.count_active(ids)
 
     def submit(self, job_id: str, *, parameters: Mapping[str, str], only: Sequence[str], token: str) -> str:
         name = self._client.get_job(job_id).get("name")
@@ -219,13 +215,7 @@ class DatabricksBackend:
         return runs.run_of(self._client.get_run(run_id))
 
     def runs(self, job_id: str | None, limit: int) -> list[Run]:
-        found: list[Run] = []
-        if limit > 0:
-            for document in self._client.list_runs(job_id=job_id):
-                found.append(runs.run_of(document))
-                if len(found) == limit:
-                    break
-        return found
+        return list(map(runs.run_of, islice(self._client.list_runs(job_id=job_id), max(0, limit))))
 
     def cancel(self, run_id: str) -> None:
         self._client.cancel_run(run_id)

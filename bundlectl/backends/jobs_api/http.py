@@ -26,6 +26,7 @@ CONNECTIONS = 32
 _CHUNK = 1 << 16
 _REPEATED = (429, 500, 502, 503, 504)  # a GET that was answered so is asked again
 _ASKS_TO_WAIT = (429, 503)
+_REFUSED_FOR_NOW = (429,)  # the same for a write of a record: after a 503 it may have been carried out
 _FIRST_PAUSE_S = 0.5
 _SAFE = "%/:@!$&'()*+,;=~"  # what a caller has quoted stays as it is
 
@@ -36,7 +37,8 @@ class Limits(NamedTuple):
     connect_s: float = 10.0
     read_s: float = 60.0  # between two parts of an answer
     whole_s: float = 300.0  # for a whole answer
-    wait_s: float = 120.0  # of waiting because the other side asked for it, all together
+    wait_s: float = 120.0  # from the first to the last time that a request is sent, when the other side asks to wait
+    write_s: float = 25.0  # the same for a write of a record: with one repetition it ends before the lease may
     repeats: int = 4  # of a GET that failed on the other side
     answer_bytes: int = 256 << 20
 
@@ -84,10 +86,19 @@ class HttpTransport:
     ) -> Answer:
         """See transport.Transport."""
         asked = self._prepared(method, path, query, document, headers)
-        waited, repeats, pause = 0.0, 0, _FIRST_PAUSE_S
+        # Files are named by what is in them: one that arrives late does no harm.
+        writes = method != "GET" and not isinstance(document, bytes)
+        until = self._clock.boot_s() + (self._limits.write_s if writes else self._limits.wait_s)
+        repeats, pause = 0, _FIRST_PAUSE_S
         while True:
             with self._gate:
-                answer, wait = self._exchange(asked)
+                if writes and self._clock.boot_s() > until:
+                    raise NotSent(f"{self._host} takes so few requests at once that its turn did not come in time")
+                try:
+                    answer, wait = self._exchange(asked, _REFUSED_FOR_NOW if writes else _ASKS_TO_WAIT)
+                except NoAnswer as error:
+                    error.is_late = writes and self._clock.boot_s() > until
+                    raise
             if answer.status == 429:
                 self._gate.narrow()
             else:
@@ -95,10 +106,9 @@ class HttpTransport:
             if wait is None and method == "GET" and answer.status in _REPEATED and repeats < self._limits.repeats:
                 repeats += 1
                 wait, pause = pause, pause * 2
-            if wait is None or waited + wait > self._limits.wait_s:
+            if wait is None or self._clock.boot_s() + wait > until:
                 return answer
             self._clock.sleep(wait)
-            waited += wait
 
     def close(self) -> None:
         """Closes idle connections."""
@@ -127,7 +137,7 @@ class HttpTransport:
     def _begin(self) -> None:
         self._sent.begun = True
 
-    def _exchange(self, asked: requests.PreparedRequest) -> tuple[Answer, float | None]:
+    def _exchange(self, asked: requests.PreparedRequest, asks_to_wait: tuple[int, ...]) -> tuple[Answer, float | None]:
         """The answer, and for how long the other side asks to wait before the request is sent again."""
         authorization = self._authorize()
         if authorization:
@@ -149,7 +159,7 @@ class HttpTransport:
             document = self._document(response, self._body(response))
         finally:
             response.close()
-        wait = self._wait(response) if response.status_code in _ASKS_TO_WAIT else None
+        wait = self._wait(response) if response.status_code in asks_to_wait else None
         return Answer(response.status_code, document, response.headers.get("X-Databricks-Org-Id")), wait
 
     def _failure(self, error: Exception) -> NotSent | NoAnswer:

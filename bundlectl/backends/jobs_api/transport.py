@@ -28,11 +28,15 @@ class NotSent(Exception):
 
 
 class NoAnswer(Exception):
-    """The request was sent, wholly or in part, and no complete answer came: it may have taken effect."""
+    """The request was sent, wholly or in part, and no complete answer came: it may have taken effect.
+
+    `is_late`: so much time has passed that a write may not be sent again; the lease it was made under may have ended.
+    """
 
     def __init__(self, text: str, code: str = "BND711") -> None:
         super().__init__(text)
         self.code = code
+        self.is_late = False
 
 
 class Transport(Protocol):
@@ -48,7 +52,8 @@ class Transport(Protocol):
     ) -> Answer:
         """Sends one request; `document` is JSON, bytes, or None for no body.
 
-        May by itself repeat a GET, and any request that was answered 429 or 503 with Retry-After; nothing else.
+        May by itself repeat a GET, what was answered 429 with Retry-After, and a file that was answered 503 with it;
+        nothing else. A write of a record is not sent again later than a lease allows.
         Raises NotSent, NoAnswer.
         """
         ...

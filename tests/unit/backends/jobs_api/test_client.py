@@ -65,6 +65,15 @@ def test_what_is_safe_to_repeat_is_repeated_once() -> None:
     assert len(transport.asked) == 4
 
 
+def test_what_may_outlive_its_lease_is_not_repeated() -> None:
+    late = NoAnswer("timed out")
+    late.is_late = True
+    transport = ScriptedTransport(late)
+    with pytest.raises(OutcomeUnknown):
+        JobsClient(transport).reset_job("11", {}, key="etl", fence=1)
+    assert len(transport.asked) == 1
+
+
 def test_a_read_without_answer_is_a_plain_failure() -> None:
     transport = ScriptedTransport(NoAnswer("timed out"), NoAnswer("timed out"))
     with pytest.raises(BackendError) as caught:

@@ -171,18 +171,65 @@ def test_a_peer_without_tls_is_never_told_the_token(peers: list[Peer]) -> None:
     assert all(b"secret" not in request for request in peers[0].requests)
 
 
-def test_it_waits_as_long_as_it_is_asked_to(peers: list[Peer]) -> None:
+@pytest.mark.parametrize(("method", "document"), [("GET", None), ("PUT", b"a file")])
+def test_it_waits_as_long_as_it_is_asked_to(peers: list[Peer], method: str, document: Any) -> None:
     peers.append(
         Peer(
-            answer("429 Too Many Requests", b"{}", "Retry-After: 7"),
+            answer("429 Too Many Requests", b"{}", "Retry-After: 37"),
             answer("503 x", b"{}", "Retry-After: 3"),
             answer("200 OK"),
         )
     )
     clock = FrozenClock()
     before = clock.boot_s()
-    assert _ask(peers[0], "POST", {}, clock=clock).status == 200
-    assert clock.boot_s() - before == 10
+    assert _ask(peers[0], method, document, clock=clock).status == 200
+    assert clock.boot_s() - before == 40
+
+
+def test_a_write_is_not_sent_again_when_its_lease_may_have_ended(peers: list[Peer]) -> None:
+    limited = [answer("429 Too Many Requests", b"{}", "Retry-After: 10")] * 4
+    peers.append(Peer(*limited))
+    clock = FrozenClock()
+    before = clock.boot_s()
+    assert _ask(peers[0], "POST", {}, clock=clock).status == 429
+    assert (len(peers[0].requests), clock.boot_s() - before) == (3, 20)
+    peers.append(Peer(answer("429 Too Many Requests", b"{}", "Retry-After: 30"), answer("200 OK")))
+    assert _ask(peers[1], "POST", {}, clock=clock).status == 429
+    assert len(peers[1].requests) == 1
+
+
+def test_a_write_that_was_answered_503_may_have_been_carried_out(peers: list[Peer]) -> None:
+    peers.append(Peer(answer("503 x", b"{}", "Retry-After: 1"), answer("200 OK")))
+    assert _ask(peers[0], "POST", {}).status == 503
+    assert len(peers[0].requests) == 1
+
+
+class _Passing(FrozenClock):
+    """Every look at it, half a minute has gone by."""
+
+    def boot_s(self) -> float:
+        self.advance(30)
+        return super().boot_s()
+
+
+def test_an_answer_that_was_lost_late_says_so(peers: list[Peer]) -> None:
+    peers.append(Peer(None, None))
+    transport = HttpTransport(peers[0].address, lambda: "", FrozenClock(), agent="t", limits=_QUICK)
+    with pytest.raises(NoAnswer) as soon:
+        transport.request("POST", "/x", {}, {}, {})
+    assert not soon.value.is_late
+    slow = HttpTransport(*(peers[0].address, lambda: "", _Passing()), agent="t", limits=_QUICK._replace(write_s=45.0))
+    with pytest.raises(NoAnswer) as late:
+        slow.request("POST", "/x", {}, {}, {})
+    assert late.value.is_late
+
+
+def test_a_write_whose_turn_comes_too_late_is_not_sent(peers: list[Peer]) -> None:
+    peers.append(Peer(answer("200 OK")))
+    transport = HttpTransport(peers[0].address, lambda: "", _Passing(), agent="t", limits=_QUICK)
+    with pytest.raises(NotSent, match="its turn did not come in time"):
+        transport.request("POST", "/x", {}, {}, {})
+    assert peers[0].requests == []
 
 
 @pytest.mark.parametrize("wait", ["3600", "Wed, 01 Jan 2098 00:00:00 GMT"])
