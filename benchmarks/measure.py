@@ -9,7 +9,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 _PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
 # ru_maxrss is in kilobytes on Linux and in bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+# Starts the command and waits for it. A new process begins with the peak memory of whoever started it, and a benchmark
+# that has generated bundles is larger than what it measures.
+_LAUNCHER = """\
+import os, sys, time
+began = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ), 0)
+wall = time.perf_counter() - began
+with open(sys.argv[1], "w") as file:
+    print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status), file=file)
+"""
 
 
 class BenchmarkFailed(Exception):
@@ -77,19 +87,22 @@ def run_once(
     arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], expect: Sequence[int] = (0,)
 ) -> Sample:
     """One run. Raises BenchmarkFailed with what it wrote when the exit code is not an expected one."""
-    output = folder.parent / "measured-output"
+    output, figures = folder.parent / "measured-output", folder.parent / "measured-figures"
     with output.open("wb") as sink:
-        began = time.perf_counter()
-        child = subprocess.Popen(
-            list(arguments), cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(figures), *arguments],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            check=True,
         )
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode not in expect:
+    wall, cpu, peak, code = figures.read_text().split()
+    if int(code) not in expect:
         text = output.read_text(errors="replace")[-2_000:]
-        raise BenchmarkFailed(f"{' '.join(arguments)} ended with {child.returncode}, expected {list(expect)}:\n{text}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT / (1 << 20))
+        raise BenchmarkFailed(f"{' '.join(arguments)} ended with {code}, expected {list(expect)}:\n{text}")
+    return Sample(float(wall), float(cpu), int(peak) * _RSS_UNIT / (1 << 20))
 
 
 def repeat(
