@@ -96,6 +96,8 @@ class Common(NamedTuple):
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the result.")]
 StreamOption = Annotated[StreamOutput, typer.Option("--output", "-o", help="Form of the result; jsonl: events.")]
+ApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask before it is done.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; recorded with what is done.")]
 
 _SOURCE = ("ref", "worktree", "allow_unknown_fields", "allow", "python_env", "lookups", "cluster_id")
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from bundlectl.cli.commands.deploy import PARTLY
-from bundlectl.cli.commands.tombstones import ApproveOption, ReasonOption, ask_to_do
+from bundlectl.cli.commands.tombstones import ask_to_do
 from bundlectl.cli.lock_options import DEFAULT, LockTimeoutOption, lock_seconds
-from bundlectl.cli.options import Common, Output, OutputOption, application, command
+from bundlectl.cli.options import ApproveOption, Common, Output, OutputOption, ReasonOption, application, command
 from bundlectl.cli.wiring import Session, open_session
 from bundlectl.model.plan import Plan
 from bundlectl.operations.bind import BindRequest, Bound

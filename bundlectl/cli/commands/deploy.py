@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bundlectl.cli.lock_options import DEFAULT, LockTimeoutOption, lock_seconds
-from bundlectl.cli.options import Common, StreamOption, StreamOutput, application, command
+from bundlectl.cli.options import ApproveOption, Common, ReasonOption, StreamOption, StreamOutput, application, command
 from bundlectl.cli.results import show_plan_to_approve, shown_as_document
 from bundlectl.cli.selection_options import ChangedSinceOption, ExcludeOption, SelectOption
 from bundlectl.cli.wiring import Session, open_session
@@ -42,7 +42,7 @@ def deploy(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Apply exactly this saved plan, or refuse.")
     ] = None,
-    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask before applying.")] = False,
+    auto_approve: ApproveOption = False,
     allow_destructive: Annotated[
         bool, typer.Option("--allow-destructive", help="With --auto-approve: also delete and replace jobs.")
     ] = False,
@@ -61,9 +61,7 @@ def deploy(
     select: SelectOption = None,
     exclude: ExcludeOption = None,
     changed_since: ChangedSinceOption = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the deployment.")
-    ] = None,
+    reason: ReasonOption = None,
     lock_timeout: LockTimeoutOption = DEFAULT,
     output: StreamOption = StreamOutput.TEXT,
 ) -> int:

@@ -6,7 +6,7 @@ import typer
 
 from bundlectl.cli.commands.deploy import PARTLY, ask_to_apply, show_deployment
 from bundlectl.cli.lock_options import DEFAULT, LockTimeoutOption, lock_seconds
-from bundlectl.cli.options import Common, StreamOption, StreamOutput, application, command
+from bundlectl.cli.options import ApproveOption, Common, ReasonOption, StreamOption, StreamOutput, application, command
 from bundlectl.cli.selection_options import ExcludeOption, SelectOption
 from bundlectl.cli.wiring import Session, open_session
 from bundlectl.model.errors import Refused
@@ -18,7 +18,7 @@ from bundlectl.planning.selection import Selection
 
 def destroy(
     common: Common,
-    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask before applying.")] = False,
+    auto_approve: ApproveOption = False,
     allow_destructive: Annotated[
         bool, typer.Option("--allow-destructive", help="With --auto-approve: really delete the jobs.")
     ] = False,
@@ -28,9 +28,7 @@ def destroy(
     ] = None,
     select: SelectOption = None,
     exclude: ExcludeOption = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the deployment.")
-    ] = None,
+    reason: ReasonOption = None,
     lock_timeout: LockTimeoutOption = DEFAULT,
     output: StreamOption = StreamOutput.TEXT,
 ) -> int:

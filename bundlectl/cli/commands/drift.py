@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bundlectl.cli.options import Common, Output, OutputOption, application, command
+from bundlectl.cli.options import Common, Output, OutputOption, ReasonOption, application, command
 from bundlectl.cli.selection_options import ExcludeOption, SelectOption
 from bundlectl.cli.wiring import Session, open_session
 from bundlectl.model.errors import UsageError
@@ -114,7 +114,7 @@ def snooze(
     until: Annotated[
         str | None, typer.Option("--until", metavar="DATE", help="The drift counts again from this day on (UTC).")
     ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the state.")] = None,
+    reason: ReasonOption = None,
     listed: Annotated[bool, typer.Option("--list", help="List what is snoozed.")] = False,
     lifted: Annotated[bool, typer.Option("--lift", help="Let the drift of these fields count again.")] = False,
     output: OutputOption = Output.TEXT,

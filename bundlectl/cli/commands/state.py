@@ -8,7 +8,7 @@ import typer
 
 from bundlectl.base.clock import parse_rfc3339
 from bundlectl.base.files import write_atomic
-from bundlectl.cli.options import Common, Output, OutputOption, application, command
+from bundlectl.cli.options import Common, Output, OutputOption, ReasonOption, application, command
 from bundlectl.cli.wiring import Session, open_session
 from bundlectl.model.errors import InputError
 from bundlectl.operations import state as operation
@@ -18,7 +18,6 @@ from bundlectl.render.escape import visible
 from bundlectl.render.state_text import packed_text, state_text, states_text
 
 AtOption = Annotated[int | None, typer.Option("--at", min=1, metavar="N", help="As deployment N left it.")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the state.")]
 
 
 def list_states(common: Common, output: OutputOption = Output.TEXT) -> int:

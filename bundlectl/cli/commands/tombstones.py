@@ -6,7 +6,7 @@ import typer
 
 from bundlectl.cli.commands.deploy import PARTLY
 from bundlectl.cli.lock_options import DEFAULT, LockTimeoutOption, lock_seconds
-from bundlectl.cli.options import Common, Output, OutputOption, application, command
+from bundlectl.cli.options import ApproveOption, Common, Output, OutputOption, ReasonOption, application, command
 from bundlectl.cli.results import show_plan_to_approve
 from bundlectl.cli.wiring import Session, open_session
 from bundlectl.model.errors import Refused, UsageError
@@ -16,9 +16,6 @@ from bundlectl.operations.undelete import UndeleteRequest, list_kept
 from bundlectl.operations.undelete import undelete as bring_back
 from bundlectl.render.tombstone_document import gc_document, undelete_document
 from bundlectl.render.tombstone_text import collected_summary, collected_text, kept_text, undeleted_text, warning_text
-
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; recorded with it.")]
-ApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask before it is done.")]
 
 
 def undelete(
