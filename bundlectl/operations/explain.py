@@ -16,7 +16,7 @@ from bundlectl.config.trace import Trace, trace
 from bundlectl.config.tree_view import join
 from bundlectl.config.yaml_reader import read_yaml
 from bundlectl.model.diagnostic import Diagnostics
-from bundlectl.model.errors import BundlectlError, StateError
+from bundlectl.model.errors import BundlectlError
 from bundlectl.model.explanation import Explanation, Link, Rule
 from bundlectl.model.job import NATURAL_KEYS
 from bundlectl.model.location import FieldPath, Keyed, SourceSpan
@@ -183,7 +183,7 @@ def _known(context: OperationContext, loading: Loading, path: FieldPath) -> _Kno
         if name is None:
             return _Known(deployment=deployment.serial)
         document = store.documents(recorded.version, [name]).get(name, {})
-    except StateError:
+    except BundlectlError:
         return _Known()
     known = _Known(_at(document, path[3:]), deployment.serial)
     if context.offline:

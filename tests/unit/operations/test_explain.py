@@ -57,6 +57,14 @@ def test_what_was_deployed_last_stands_beside_it(written: RepositoryBuilder, new
     assert explain(new_context(), "bundle.name").explanation.deployment is None
 
 
+def test_a_state_that_cannot_be_read_hides_no_chain(written: RepositoryBuilder, new_context: ContextMaker) -> None:
+    away = BUNDLE.replace("{backend: local}", "{backend: local, state: {remote: origin}}")
+    written.commit(files={"databricks.yml": away})
+    written.git("remote", "add", "origin", "../nowhere.git")
+    found = explain(new_context(), FIELD).explanation
+    assert (found.value, found.recorded, found.deployment) == (600, ABSENT, None)
+
+
 def test_an_engine_is_not_opened(
     written: RepositoryBuilder, new_context: ContextMaker, environment: dict[str, str]
 ) -> None:
